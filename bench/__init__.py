@@ -1,0 +1,1 @@
+"""Figures and ratios about finback itself; nothing here passes or fails."""

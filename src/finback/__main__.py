@@ -1,0 +1,5 @@
+"""``python -m finback``."""
+
+from finback.cli import main
+
+main()

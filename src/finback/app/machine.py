@@ -1,0 +1,247 @@
+"""Machines that run: found again by what they left in their state folder, asked for events, stopped.
+
+A machine's state folder holds `machine.json`, written before its process starts, and `pid`, which the process writes.
+The process has the machine's UUID among its arguments. So a machine is known for what it is even when the finback that
+started it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from finback.app.timeline import Report, parse
+from finback.backends import Forward
+from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, PID, QMP_SOCKET
+from finback.ground.diagnostic import FinbackError, error
+from finback.host import child, clock, environment, file, folder, port, qmp
+
+RECORD = "machine.json"
+LOCK = "lock"
+RECORD_LIMIT = 1 << 20
+EVENTS_LIMIT = 16 << 20
+# What a machine that is gone leaves behind and nobody needs: its logs stay.
+TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET)
+# What each stronger way to end a process gets, in seconds.
+GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A machine that was started. Times are in seconds since 1970."""
+
+    name: str
+    uuid: str
+    started: float
+    state: Path
+    sockets: Path
+    forwards: tuple[Forward, ...] = ()
+    detached: bool = True
+
+    @property
+    def pid(self) -> int:
+        """Its process, or 0 when there is none."""
+        try:
+            text = file.read(self.state / PID, limit=64).decode("ascii", "replace").strip()
+        except FinbackError:
+            return 0
+        number = int(text) if text.isdecimal() else 0
+        return number if child.is_ours(number, self.uuid) else 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is there."""
+        return bool(self.pid)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it was started, whether it still runs or not."""
+        return clock.now() - self.started
+
+    @property
+    def console(self) -> Path:
+        """The file with what its console has shown."""
+        return self.state / CONSOLE
+
+    def events(self) -> tuple[Report, ...]:
+        """The boot timeline so far, as the guest reported it; a line that is still being written is left out."""
+        try:
+            text = file.read(self.state / EVENTS, limit=EVENTS_LIMIT).decode("utf-8", "replace")
+        except FinbackError:
+            return ()
+        return parse(text)
+
+    def follow(self, timeout: float) -> Iterator[tuple[float, Report]]:
+        """Reports as they come, with the seconds since the start at which each was seen here; for *timeout* seconds."""
+        limit, seen = clock.monotonic() + timeout, 0
+        while True:
+            last = not self.alive
+            reports = self.events()
+            for report in reports[seen:]:
+                yield self.uptime, report
+            seen = len(reports)
+            if last or not child.until(self._more_than(seen), max(0.0, limit - clock.monotonic())):
+                return
+
+    def _more_than(self, seen: int) -> Any:
+        return lambda: len(self.events()) > seen or not self.alive
+
+
+def machines_folder() -> Path:
+    """Where the state of machines is kept that name no folder of their own."""
+    return environment.state_folder() / "machines"
+
+
+def _elsewhere() -> Path:
+    """Symbolic links to the state folders that users named."""
+    return environment.state_folder() / "elsewhere"
+
+
+def remember(machine: Running) -> None:
+    """Write down that *machine* is about to run."""
+    body = {
+        "name": machine.name,
+        "uuid": machine.uuid,
+        "started": machine.started,
+        "sockets": str(machine.sockets),
+        "detached": machine.detached,
+        "forwards": [[f.host, f.guest, f.protocol, f.address] for f in machine.forwards],
+    }
+    with file.writing(machine.state / RECORD) as out:
+        out.write(json.dumps(body).encode())
+    if machine.state.parent != machines_folder():
+        folder.point(_link(machine.state), machine.state)
+
+
+def forget(machine: Running) -> None:
+    """Remove what says that *machine* runs; the logs stay."""
+    folder.sweep(machine.state, (RECORD,))
+    sweep(machine)
+    folder.sweep(_elsewhere(), (_link(machine.state).name,))
+
+
+def sweep(machine: Running) -> None:
+    """Remove the sockets and the process id that *machine*, which has ended, left behind."""
+    for place in {machine.state, machine.sockets}:
+        folder.sweep(place, TRANSIENT)
+    if machine.sockets != machine.state:
+        folder.remove_if_empty(machine.sockets)
+
+
+def _link(state: Path) -> Path:
+    return _elsewhere() / sha256(str(state).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def load(state: Path) -> Running | None:
+    """The machine whose state folder is *state*, or None when there is no record of one."""
+    try:
+        body = json.loads(file.read(state / RECORD, limit=RECORD_LIMIT))
+        return Running(
+            name=str(body["name"]),
+            uuid=str(body["uuid"]),
+            started=float(body["started"]),
+            state=state,
+            sockets=Path(body["sockets"]),
+            forwards=tuple(Forward(host=h, guest=g, protocol=p, address=a) for h, g, p, a in body["forwards"]),
+            detached=bool(body["detached"]),
+        )
+    except (FinbackError, ValueError, KeyError, TypeError):
+        return None
+
+
+def listing() -> Iterator[Running]:
+    """The machines that run, and those that ended by themselves since; what the latter left behind is swept."""
+    places = [*sorted(machines_folder().glob("*")), *(p.resolve() for p in sorted(_elsewhere().glob("*")))]
+    for place in places:
+        found = load(place)
+        if found is None:
+            continue
+        if not found.alive:
+            with folder.locked(found.state / LOCK) as free:
+                if free and not found.alive:
+                    sweep(found)
+        yield found
+
+
+def find(name: str, state: Path | None = None) -> Running:
+    """The machine called *name*, or the one in the folder *state*.
+
+    Raises:
+        FinbackError: F527, there is none, or there are several.
+
+    """
+    if state is not None:
+        found = load(state.absolute())
+        if found is None:
+            raise error("F527", f"there is no machine in {state}", help="`finback ps` lists the machines")
+        return found
+    known = list(listing())
+    named = [m for m in known if m.name == name]
+    named = [m for m in named if m.alive] or named
+    if len(named) > 1:
+        places = ", ".join(str(m.state) for m in named)
+        raise error("F527", f"several machines are called {name}", help=f"name its folder with --state: {places}")
+    if not named:
+        names = ", ".join(m.name for m in known) or "none"
+        raise error("F527", f"there is no machine {name}", help=f"known: {names}; `finback ps` lists them")
+    return named[0]
+
+
+def stop(machine: Running, timeout: float) -> str:
+    """Stop *machine*: the guest is asked first, its process ended after *timeout* seconds. How it went.
+
+    Returns:
+        "stopped" when the guest went by itself, "ended" when its process was ended, "gone" when it was not running.
+
+    Raises:
+        FinbackError: F531, the process can't be ended.
+
+    """
+    lock = machine.state / LOCK
+    # One that is being started is waited for.
+    child.until(lambda: machine.alive or _is_free(lock), GRACE)
+    pid, how = machine.pid, "gone"
+    if pid:
+        how = "stopped" if _asked(machine, pid, timeout) else "ended"
+        if how == "ended":
+            qmp.execute(machine.sockets / QMP_SOCKET, "quit", GRACE)
+            child.gone(pid, machine.uuid, GRACE)
+        if not child.end(pid, machine.uuid, GRACE):
+            raise error("F531", f"process {pid} of {machine.name} can't be ended", help=f"end it: kill -9 {pid}")
+    with folder.locked(lock) as free:
+        # Whoever holds it, the finback in the foreground, does the same now.
+        if free:
+            forget(machine)
+    return how
+
+
+def _is_free(lock: Path) -> bool:
+    with folder.locked(lock) as free:
+        return free
+
+
+def _asked(machine: Running, pid: int, timeout: float) -> bool:
+    """Ask the guest to power off: by the line that its init reads, or by the power button. Whether it did."""
+    control = None
+    if _guest_listens(machine):
+        control = port.send_line(machine.sockets / CONTROL_SOCKET, "poweroff")
+    try:
+        if control is not None and child.gone(pid, machine.uuid, timeout / 2):
+            return True
+        qmp.execute(machine.sockets / QMP_SOCKET, "system_powerdown", GRACE)
+        return child.gone(pid, machine.uuid, timeout / 2 if control is not None else timeout)
+    finally:
+        if control is not None:
+            control.close()
+
+
+def _guest_listens(machine: Running) -> bool:
+    """Whether something in the guest has opened the control port."""
+    answer = qmp.execute(machine.sockets / QMP_SOCKET, "query-chardev", GRACE)
+    if not isinstance(answer, list):
+        return False
+    return any(c.get("label") == "control" and c.get("frontend-open") for c in answer if isinstance(c, dict))

@@ -1,0 +1,309 @@
+"""Run a built image: the request becomes a machine, the machine a command line, and that a process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from finback.app import accelerator
+from finback.app import machine as machines
+from finback.app.machine import Running
+from finback.backends import BACKENDS, Disk, Forward, Machine
+from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
+from finback.codec import iso9660, linux_image
+from finback.ground.diagnostic import FinbackError, error
+from finback.ground.event import Emit
+from finback.host import child, clock, environment, file, folder, port, process
+from finback.host.machine import host_platform, new_uuid
+from finback.host.process import Command
+
+CMDLINE_LIMIT = 1 << 16
+RECORD_LIMIT = 1 << 20
+IDENTITY = "identity.json"
+DISC = "data.iso"
+LOG = "qemu.log"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+QCOW2 = b"QFI\xfb"
+# QEMU reads kernel and initrd before it answers.
+ANSWER_SECONDS = 60.0
+PARTS = ("-kernel", "-initrd.img", "-cmdline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asks for."""
+
+    prefix: Path
+    """What the artifacts' names begin with: `web` for web-kernel and so on."""
+    architecture: str = ""
+    """Default: what the kernel is made for, else this machine's."""
+    memory: int = 1024
+    cpus: int = 1
+    disks: tuple[Disk, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    networking: str = "user"
+    accelerator: str = "auto"
+    data: bytes | None = None
+    """Metadata for the guest, put on a disc labelled `config`."""
+    state: Path | None = None
+    detach: bool = False
+    reboot: bool = True
+    backend: str = "qemu"
+
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+        return self.prefix.name
+
+
+def plan_machine(request: Request, emit: Emit) -> Machine:
+    """The machine for *request*; nothing is written but what is learnt about KVM.
+
+    Raises:
+        FinbackError: F520 no QEMU, F522 artifacts are missing or not for this architecture, F521 no such acceleration,
+            F524 no place for the state, F529 the networking does not go with the rest.
+
+    """
+    kernel, initrd, cmdline = _artifacts(request)
+    architecture = _architecture(request, kernel)
+    state = (request.state or machines.machines_folder() / request.name).absolute()
+    identity = _identity(state)
+    if request.forwards and request.networking != "user":
+        raise error(
+            "F529", f"nothing can be published with networking {request.networking}", help="use --networking user"
+        )
+    machine = Machine(
+        name=request.name,
+        architecture=architecture,
+        kernel=kernel,
+        initrd=initrd,
+        cmdline=cmdline,
+        memory=request.memory,
+        cpus=request.cpus,
+        disks=tuple(_placed(d, n, state) for n, d in enumerate(request.disks)),
+        discs=() if request.data is None else (state / DISC,),
+        forwards=request.forwards,
+        networking=request.networking,
+        # Locally administered, in the range that QEMU's own examples use.
+        mac="52:54:00:" + ":".join(re.findall("..", identity.replace("-", "")[-6:])),
+        uuid=identity,
+        state=state,
+        sockets=_sockets(state),
+        foreground=not request.detach,
+        reboot=request.reboot,
+    )
+    for program in BACKENDS.get(request.backend).programs(machine):
+        if process.find(program) is None:
+            raise error(
+                "F520",
+                f"there is no program {program}",
+                help=f"install QEMU: apt install {_package(architecture)}, or brew install qemu",
+            )
+    return replace(machine, accelerator=accelerator.choose(request.accelerator, architecture, emit))
+
+
+def command(request: Request, emit: Emit) -> Command:
+    """The command line that `start` or `attend` would run.
+
+    Raises:
+        FinbackError: what `plan_machine` raises.
+
+    """
+    return BACKENDS.get(request.backend).command(plan_machine(request, emit))
+
+
+def start(request: Request, emit: Emit) -> Running:
+    """Start the machine in the background; it runs, and has not ended at once, when this returns.
+
+    Raises:
+        FinbackError: what `plan_machine` raises; F523 a port can't be published; F525 it runs already; F526 it ended at
+            once; F528 a disk can't be made.
+
+    """
+    machine = plan_machine(replace(request, detach=True), emit)
+    with _prepared(machine, request) as running:
+        log = machine.state / LOG
+        pid = child.detached(BACKENDS.get(request.backend).command(machine), log)
+        try:
+            _wait_for_answer(machine, pid, log)
+        except BaseException:
+            child.end(pid, machine.uuid, machines.GRACE)
+            machines.forget(running)
+            raise
+    return running
+
+
+def attend(request: Request, emit: Emit) -> tuple[int, Running]:
+    """Run the machine on this terminal until it ends: QEMU's exit status, and the machine for its logs.
+
+    Raises:
+        FinbackError: what `start` raises, but for F526.
+
+    """
+    machine = plan_machine(replace(request, detach=False), emit)
+    with _prepared(machine, request) as running:
+        try:
+            return child.foreground(BACKENDS.get(request.backend).command(machine)), running
+        finally:
+            machines.forget(running)
+
+
+def _artifacts(request: Request) -> tuple[Path, Path, str]:
+    if not NAME.fullmatch(request.name):
+        raise error(
+            "F522",
+            f"{str(request.prefix)!r} is not the name of an image",
+            help="name it as `build` did: talk for talk.yml",
+        )
+    kernel, initrd, cmdline = (request.prefix.with_name(f"{request.name}{p}").absolute() for p in PARTS)
+    missing = [p.name for p in (kernel, initrd, cmdline) if not p.is_file()]
+    if missing:
+        stem = re.sub(r"(\.ya?ml|-kernel|-initrd\.img|-cmdline)$", "", str(request.prefix))
+        raise error(
+            "F522",
+            f"there is no {' and no '.join(missing)} in {kernel.parent}",
+            help=f"build it first: finback build --format kernel+initrd {stem}.yml; then: finback run {stem}",
+        )
+    text = file.read(cmdline, limit=CMDLINE_LIMIT).decode("utf-8", "surrogateescape")
+    if "\0" in text:
+        raise error("F522", f"{cmdline} is not a kernel command line", help="build the image again")
+    return kernel, initrd, " ".join(text.split("\n")).strip()
+
+
+def _architecture(request: Request, kernel: Path) -> str:
+    with file.opened(kernel) as stream:
+        found = linux_image.architecture(stream.read(linux_image.HEAD))
+    wanted = request.architecture or found or host_platform().architecture
+    if found and wanted != found:
+        raise error(
+            "F522", f"{kernel} is for {found}, not for {wanted}", help=f"leave out --arch, or use --arch {found}"
+        )
+    return wanted
+
+
+def _package(architecture: str) -> str:
+    return {"amd64": "qemu-system-x86", "arm64": "qemu-system-arm"}.get(architecture, "qemu-system-misc")
+
+
+def _identity(state: Path) -> str:
+    """The UUID that the machine had before, or a new one."""
+    try:
+        found = json.loads(file.read(state / IDENTITY, limit=RECORD_LIMIT))["uuid"]
+    except (FinbackError, ValueError, KeyError, TypeError):
+        return new_uuid()
+    return found if isinstance(found, str) and UUID.fullmatch(found) else new_uuid()
+
+
+def _sockets(state: Path) -> Path:
+    """Where the sockets go: their paths are bounded by the kernel, the state folder's is not."""
+    short = environment.runtime_folder() / sha256(str(state).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    for place in (state, short):
+        if len(str(place / CONTROL_SOCKET).encode("utf-8", "surrogateescape")) <= port.PATH_LIMIT:
+            return place
+    raise error("F524", f"the path {state} is too long for sockets", help="name a shorter one with --state")
+
+
+def _placed(disk: Disk, number: int, state: Path) -> Disk:
+    """*disk* with an absolute path, one without a path in the state folder."""
+    if disk.path is None:
+        return replace(disk, path=state / f"disk{number or ''}.img")
+    return replace(disk, path=disk.path.absolute())
+
+
+@contextmanager
+def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
+    """The state folder made ready and locked, the machine written down, for a block that runs it."""
+    folder.make_private(machine.state)
+    with folder.locked(machine.state / machines.LOCK) as free:
+        known = machines.load(machine.state)
+        if not free or (known is not None and known.alive):
+            raise error(
+                "F525", f"{request.name} runs already", help=f"finback stop {request.name}, or name another --state"
+            )
+        if known is not None:
+            machines.forget(known)
+        _check_ports(machine.forwards)
+        if machine.sockets != machine.state:
+            folder.make_private(machine.sockets.parent)
+            folder.make_private(machine.sockets)
+        for disk in machine.disks:
+            _make_disk(disk)
+        folder.sweep(machine.state, (EVENTS, CONSOLE, LOG, DISC))
+        if request.data is not None:
+            with file.writing(machine.state / DISC) as out:
+                out.write(iso9660.encode("config", {"config": request.data}))
+        with file.writing(machine.state / IDENTITY) as out:
+            out.write(json.dumps({"uuid": machine.uuid}).encode())
+        running = Running(
+            name=machine.name,
+            uuid=machine.uuid,
+            started=clock.now(),
+            state=machine.state,
+            sockets=machine.sockets,
+            forwards=machine.forwards,
+            detached=not machine.foreground,
+        )
+        machines.remember(running)
+        yield running
+
+
+def _check_ports(forwards: tuple[Forward, ...]) -> None:
+    taken: set[tuple[str, int, str]] = set()
+    for forward in forwards:
+        key = (forward.address, forward.host, forward.protocol)
+        reason = "it is published twice" if key in taken else port.trouble(*key)
+        if reason:
+            raise error(
+                "F523",
+                f"{forward.protocol} port {forward.host} of {forward.address} can't be published: {reason}",
+                help=f"publish on another port: --publish HOST:{forward.guest}; `finback ps` lists what machines use",
+            )
+        taken.add(key)
+
+
+def _make_disk(disk: Disk) -> None:
+    path = disk.path
+    assert path is not None
+    if path.exists():
+        if disk.format:
+            return
+        with file.opened(path) as stream:
+            if stream.read(4) == QCOW2:
+                # Guessing would let a guest turn its raw disk into one that names files of the host.
+                raise error("F528", f"{path} looks like a qcow2 image", help="say which: format=qcow2 or format=raw")
+        return
+    if disk.size is None:
+        raise error("F528", f"there is no disk {path}", help=f"give its size to make it: --disk {path},size=1G")
+    if disk.format in ("", "raw"):
+        with file.writing(path) as out:
+            out.truncate(disk.size)
+        return
+    if process.find("qemu-img") is None:
+        raise error("F528", f"a {disk.format} disk is made by qemu-img, which is missing", help="leave the format out")
+    with folder.placed(path) as temporary:
+        argv = ("qemu-img", "create", "-q", "-f", disk.format, str(temporary), str(disk.size))
+        if not child.runs(Command(argv=argv), 60, 0):
+            raise error("F528", f"qemu-img did not make a disk of format {disk.format}", help="use qcow2 or raw")
+
+
+def _wait_for_answer(machine: Machine, pid: int, log: Path) -> None:
+    """Until QEMU says hello, which it does once the guest runs."""
+    socket = machine.sockets / QMP_SOCKET
+
+    def settled() -> bool:
+        return child.gone(pid, machine.uuid, 0) or port.greets(socket, 1)
+
+    answered = child.until(settled, ANSWER_SECONDS)
+    if answered and not child.gone(pid, machine.uuid, 0):
+        return
+    said = file.read(log, limit=RECORD_LIMIT).decode("utf-8", "replace").strip()
+    what = "ended at once" if answered else f"did not answer within {ANSWER_SECONDS:.0f} s"
+    raise error(
+        "F526", f"QEMU {what}: {said or 'it said nothing'}", help="check the options; --dry-run shows the command"
+    )

@@ -1,0 +1,73 @@
+"""What a user sets once: the configuration file, and environment variables that override it.
+
+``$XDG_CONFIG_HOME/finback/config.yml`` holds the fields of `Settings`. `FINBACK_MIRROR`, `FINBACK_SECURITY_MIRROR`,
+`FINBACK_KEYRING` and `FINBACK_LIBRARY` (folders, separated as in PATH) override the fields of the same names.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from finback.ground.source import Origin, Source, origin
+from finback.host import environment, file
+from finback.spec.decode import load
+from finback.spec.model import key
+
+DEFAULT_SUITE = "trixie"
+SIZE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The configuration file."""
+
+    mirror: str | None = None
+    """URL of a Debian mirror. Default: the machine's APT sources."""
+    security_mirror: str | None = key("securityMirror")
+    """URL of a mirror of Debian's security archive. Default: the machine's APT sources."""
+    keyring: str | None = None
+    """OpenPGP keyring that must have signed the archive. Default: that of package debian-archive-keyring."""
+    suite: str | None = None
+    """Debian suite of components. Default: trixie."""
+    suites: Mapping[str, str] | None = None
+    """The suite for single architectures: `s390x: sid`."""
+    substitute: tuple[str, ...] | None = None
+    """Substitutions, as `--substitute` takes them."""
+    library: tuple[str, ...] | None = None
+    """Folders of components, searched before finback's own."""
+    origin: Origin = origin()
+
+    def suite_for(self, architecture: str) -> str:
+        """The suite for an OCI architecture."""
+        return (self.suites or {}).get(architecture) or self.suite or DEFAULT_SUITE
+
+
+def load_settings() -> Settings:
+    """Read the configuration file, if there is one, and the environment.
+
+    Raises:
+        FinbackError: the file is not a configuration.
+
+    """
+    path = environment.config_folder() / "config.yml"
+    data = file.read(path, limit=SIZE_LIMIT) if path.exists() else b""
+    settings = load(Settings, Source(str(path), data.decode("utf-8", "surrogateescape")))
+    library = environment.lookup("FINBACK_LIBRARY")
+    return replace(
+        settings,
+        mirror=environment.lookup("FINBACK_MIRROR") or settings.mirror,
+        security_mirror=environment.lookup("FINBACK_SECURITY_MIRROR") or settings.security_mirror,
+        keyring=environment.lookup("FINBACK_KEYRING") or settings.keyring,
+        suite=environment.lookup("FINBACK_SUITE") or settings.suite,
+        library=tuple(library.split(os.pathsep)) if library else settings.library,
+    )
+
+
+def data_folder(kind: str) -> Path:
+    """Where `components` and `assemblies` are: inside an installed finback, else at the root of its checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "data" / kind
+    return installed if installed.is_dir() else package.parent.parent / kind

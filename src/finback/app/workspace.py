@@ -1,0 +1,119 @@
+"""What every use case works with, opened once: settings, store, library, archives, sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finback.app.mirror import mirrors
+from finback.app.settings import Settings, data_folder, load_settings
+from finback.component.archive import Archive, ArchiveSettings
+from finback.component.library import Library
+from finback.ground.diagnostic import error
+from finback.ground.event import Emit
+from finback.ground.platform import Platform
+from finback.host import clock, environment, file
+from finback.host.http import Fetcher
+from finback.host.store import Store
+from finback.oci.reference import Reference
+from finback.resolve.catalogue import Catalogue, Found, Wanted
+from finback.sources import SOURCES, Surroundings
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+@dataclass(slots=True)
+class Workspace:
+    """The store and the library of this user, and the ways to the outside."""
+
+    emit: Emit
+    settings: Settings = field(default_factory=load_settings)
+    cache: Path | None = None
+    """The store's folder. Default: `$XDG_CACHE_HOME/finback`."""
+    _archives: dict[str, Archive] = field(default_factory=dict)
+    _store: Store | None = None
+    _library: Library | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, opened on first use."""
+        if self._store is None:
+            self._store = Store(self.cache or environment.cache_folder())
+        return self._store
+
+    @property
+    def library(self) -> Library:
+        """The components: the user's folders before finback's own."""
+        if self._library is None:
+            folders = [Path(f).expanduser() for f in self.settings.library or ()]
+            self._library = Library((*folders, data_folder("components")))
+        return self._library
+
+    def archive(self, architecture: str) -> Archive:
+        """Debian's archive for an OCI architecture.
+
+        Raises:
+            FinbackError: no mirror is known, or it can't be reached or trusted.
+
+        """
+        if architecture not in self._archives:
+            known = mirrors()
+            main = self.settings.mirror or known.debian
+            if not main:
+                raise error(
+                    "F510",
+                    "no Debian mirror is known",
+                    help="set FINBACK_MIRROR to the URL of one, or `mirror:` in config.yml; on a Debian machine the "
+                    "mirror of its APT sources is used",
+                )
+            # A security archive that belongs to another mirror than the one asked for would surprise.
+            security = self.settings.security_mirror or (None if self.settings.mirror else known.security)
+            suite = self.settings.suite_for(architecture)
+            rolling = suite in ("sid", "unstable", "experimental")
+            settings = ArchiveSettings(
+                mirror=main,
+                security=None if rolling else security,
+                suites=(suite,) if rolling or self.settings.mirror else (suite, f"{suite}-updates"),
+                keyring=self._keyring(),
+                now=int(clock.now()),
+            )
+            debian = Platform("linux", architecture).names.debian
+            self._archives[architecture] = Archive(settings, self.store, Fetcher(), debian)
+        return self._archives[architecture]
+
+    def _keyring(self) -> bytes:
+        path = Path(self.settings.keyring) if self.settings.keyring else KEYRING
+        if not path.exists():
+            raise error(
+                "F511",
+                f"there is no keyring {path} to check Debian's archive with",
+                help="install the package debian-archive-keyring, or set FINBACK_KEYRING to a keyring file",
+            )
+        return file.read(path, limit=1 << 20)
+
+    def catalogue(self) -> Catalogue:
+        """Every source of images, asked in their order."""
+        return _Catalogue(Surroundings(store=self.store, library=self.library, archive=self.archive, emit=self.emit))
+
+
+class _Catalogue:
+    """Asks the first source that claims a reference."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._open: dict[str, Catalogue] = {}
+
+    def find(self, wanted: Wanted) -> Found:
+        reference = Reference.parse(wanted.reference)
+        for name, source in sorted(SOURCES, key=lambda pair: pair[1].rank):
+            if source.claims(reference):
+                if name not in self._open:
+                    self._open[name] = source.open(self._surroundings)
+                return self._open[name].find(wanted)
+        answer = self._surroundings.library.answering(reference.name)
+        remedy = (
+            f"use --library to let component finback/{answer} answer it"
+            if answer
+            else ("no component answers it: name a component, or substitute one with --substitute NAME=finback/…")
+        )
+        raise error("F122", f"no source of images knows {wanted.reference}", wanted.span, help=remedy)

@@ -1,0 +1,1 @@
+"""Plan to System: bundles, files, segments. Pure over the store."""

@@ -1,0 +1,121 @@
+"""Plan to System: the parts in LinuxKit's order, each image once.
+
+Source: compat 2.1; docs/explanation/guest.md for the layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from finback.assemble import kernel as kernels
+from finback.assemble import own_files, root_image, volumes
+from finback.assemble.bundle import bundle
+from finback.assemble.shape import Shape, of_image
+from finback.assemble.system import Boot, ImagePart, OwnPart, Part, System
+from finback.ground import canonical
+from finback.ground.diagnostic import error
+from finback.ground.digest import Digest
+from finback.ground.source import NOWHERE, Origin
+from finback.host.store import Store
+from finback.oci import flatten
+from finback.resolve.plan import ImagePin, Plan, VolumePlan
+from finback.tree.content import Inline
+from finback.tree.entry import AnyEntry, File
+
+FILES = "linuxkit.files"
+
+
+def build(plan: Plan, store: Store) -> System:
+    """The system of *plan*, whose images are in the store.
+
+    Raises:
+        FinbackError: F038, F039 and F150 to F156, see where they are raised; store errors.
+
+    """
+    volumes.check(plan)
+    root = Shape(directories=frozenset(root_image.TOUCHED) if plan.init else frozenset())
+    for pin in plan.init:
+        root = root.under(of_image(_digest(pin), store))
+    parts: list[Part] = []
+    if plan.kernel is not None:
+        # Our own convention is a merged /usr; an init image may have another.
+        prefix = "usr" if not plan.init or root.place("lib/modules").startswith("usr/") else ""
+        parts.append(_image(plan.kernel.image, "kernel", prefix, "kernel", plan.kernel.origin))
+    parts += [_image(pin, f"init[{i}]", "", "init", pin.origin) for i, pin in enumerate(plan.init)]
+    parts += volumes.parts(plan, _volume_image)
+    parts += _container_images(plan)
+    # What is there already, so that it is not made again with another mode.
+    known = {*root.directories, *root.links}
+    parts += _bundles(plan, known)
+    parts += _files(plan, root, known)
+    return System(
+        name=plan.name, platform=plan.platform, epoch=plan.epoch, plan=plan, boot=_boot(plan, store), parts=tuple(parts)
+    )
+
+
+def image_path(image: Digest) -> str:
+    """Where the tree of a container's image is in the machine."""
+    return f"/images/{image.short}"
+
+
+def _digest(pin: ImagePin) -> Digest:
+    if pin.digest is None:
+        raise error("F153", f"{pin.reference} is not resolved", help="build from a resolved plan")
+    return pin.digest
+
+
+def _image(pin: ImagePin, location: str, prefix: str, flavour: str, origin: Origin) -> ImagePart:
+    return ImagePart(
+        source=pin.reference, location=location, image=_digest(pin), prefix=prefix, flavour=flavour, origin=origin
+    )
+
+
+def _volume_image(volume: VolumePlan, prefix: str) -> ImagePart:
+    assert volume.image is not None
+    return _image(volume.image, volumes.location(volume), prefix, "init", volume.origin)
+
+
+def _container_images(plan: Plan) -> list[Part]:
+    """Each image once, at the first container that uses it."""
+    parts: dict[Digest, Part] = {}
+    for container in plan.containers:
+        digest = _digest(container.image)
+        if digest not in parts:
+            location = f"{container.section}[{container.index}]"
+            prefix = image_path(digest).lstrip("/")
+            parts[digest] = _image(container.image, location, prefix, "container", container.origin)
+    return list(parts.values())
+
+
+def _bundles(plan: Plan, known: set[str]) -> list[Part]:
+    places = volumes.paths(plan)
+    parts: list[Part] = []
+    for container in plan.containers:
+        made = bundle(container, image_path(_digest(container.image)), places, plan.epoch)
+        fresh = [e for e in made if e.path not in known]
+        location = f"{container.section}[{container.index}]"
+        entries = tuple(own_files.with_parents(fresh, known, plan.epoch))
+        parts.append(
+            OwnPart(source=container.image.reference, location=location, entries=entries, origin=container.origin)
+        )
+    return parts
+
+
+def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
+    """The plan itself, without the name of the build, and the items of `files`."""
+    text = canonical.encode(replace(plan, name=""))
+    described = File(path="etc/finback/plan.json", content=Inline(text), mtime=plan.epoch)
+    items: list[tuple[str, AnyEntry, Origin]] = [("files", described, NOWHERE)]
+    items += [(f"files[{f.index}]", own_files.entry(f, plan.epoch), f.origin) for f in plan.files]
+    parts: list[Part] = []
+    for location, entry, origin in items:
+        placed = replace(entry, path=root.place(entry.path))
+        entries = tuple(own_files.with_parents([placed], known, plan.epoch))
+        parts.append(OwnPart(source=FILES, location=location, entries=entries, origin=origin))
+    return parts
+
+
+def _boot(plan: Plan, store: Store) -> Boot | None:
+    if plan.kernel is None:
+        return None
+    return kernels.boot(plan.kernel, flatten.entries(store, _digest(plan.kernel.image)))

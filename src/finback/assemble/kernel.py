@@ -1,0 +1,123 @@
+"""The kernel image: what is booted, and the modules that go into the root file system.
+
+Two forms are understood: LinuxKit's, with the modules in an archive inside the image (`kernel.tar`), and finback's,
+with them in the image's own tree below usr/lib/modules.
+
+Source: compat 1.4 and 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from finback.assemble.system import Boot
+from finback.codec import tar
+from finback.ground import canonical
+from finback.ground.diagnostic import error
+from finback.ground.digest import Digest
+from finback.host.store import Store
+from finback.oci import flatten
+from finback.resolve.plan import KernelPlan
+from finback.tree.content import Slice
+from finback.tree.entry import AnyEntry, Directory, File, HardLink
+
+TREES = ("lib/modules/", "lib/firmware/")
+
+
+def boot(kernel: KernelPlan, entries: Iterable[AnyEntry]) -> Boot:
+    """What is loaded before the root file system.
+
+    Raises:
+        FinbackError: F150, the image has no such kernel; F151, no such microcode.
+
+    """
+    files = {e.path: e for e in entries if isinstance(e, File)}
+    found = files.get(kernel.binary)
+    if found is None:
+        roots = ", ".join(sorted(p for p in files if "/" not in p)) or "nothing"
+        raise error(
+            "F150",
+            f"image {kernel.image.reference} has no file {kernel.binary} in its root (it has {roots})",
+            kernel.origin.at("binary"),
+            help="name the kernel's file with `binary:`, or use a kernel image",
+        )
+    microcode = files.get(kernel.ucode) if kernel.ucode else None
+    if kernel.ucode and microcode is None:
+        raise error(
+            "F151",
+            f"image {kernel.image.reference} has no file {kernel.ucode}",
+            kernel.origin.at("ucode"),
+            help="leave `ucode` out, or use a kernel image that has it",
+        )
+    return Boot(
+        kernel=found.content,
+        kernel_mode=found.mode,
+        cmdline=kernel.cmdline,
+        microcode=microcode.content if microcode else None,
+        source=kernel.image.reference,
+        origin=kernel.origin,
+    )
+
+
+def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefix: str) -> list[AnyEntry]:
+    """The entries that the kernel image adds to the root file system, every directory before what is in it.
+
+    *prefix* is where the root keeps `lib`: `usr` when its /usr is merged, else "".
+
+    Raises:
+        FinbackError: F152, the archive that the spec names is not there, or can't be read.
+
+    """
+    everything = list(entries)
+    inner = next((e for e in everything if isinstance(e, File) and e.path == kernel.tar), None) if kernel.tar else None
+    if inner is None and kernel.tar_required:
+        raise error(
+            "F152",
+            f"image {kernel.image.reference} has no file {kernel.tar}",
+            kernel.origin.at("tar"),
+            help="leave `tar` out to take the modules from the image itself, or write `tar: none`",
+        )
+    if inner is None:
+        found = [e for e in everything if _bare(e.path).startswith(TREES)] if kernel.tar else []
+        return flatten.flatten([_moved(found, prefix)])
+    assert isinstance(inner.content, Slice)
+    try:
+        blob = _blob(inner.content, store)
+        with store.verified(blob).open("rb") as stream:
+            return flatten.flatten([_moved(tar.decode(stream, blob), prefix)])
+    except ValueError as failure:
+        raise error(
+            "F152", f"{kernel.tar} in {kernel.image.reference}: {failure}", help="the image is faulty: use another one"
+        ) from None
+
+
+def _blob(content: Slice, store: Store) -> Digest:
+    """The archive as a blob of its own, so that what is in it can be a slice of something."""
+    key = canonical.digest(["inner archive", str(content.blob), content.offset, content.size])
+    kept = store.recall(key)
+    if isinstance(kept, str) and store.has(Digest.parse(kept)):
+        return Digest.parse(kept)
+    with store.ingest() as ingest:
+        for chunk in store.chunks(content):
+            ingest.write(chunk)
+    store.remember(key, str(ingest.digest))
+    return ingest.digest
+
+
+def _bare(path: str) -> str:
+    """*path* as it is without a merged /usr."""
+    return path.removeprefix("usr/") if f"{path}/".startswith("usr/lib/") else path
+
+
+def _moved(entries: Iterable[AnyEntry], prefix: str) -> Iterable[AnyEntry]:
+    def place(path: str) -> str:
+        bare = _bare(path)
+        return f"{prefix}/{bare}" if prefix and f"{bare}/".startswith("lib/") else bare
+
+    for entry in entries:
+        # The root itself is not ours, nor is a link from lib to usr/lib.
+        if not entry.path or (_bare(entry.path) == "lib" and not isinstance(entry, Directory)):
+            continue
+        moved = replace(entry, path=place(entry.path))
+        yield replace(moved, target=place(moved.target)) if isinstance(moved, HardLink) else moved

@@ -1,0 +1,77 @@
+"""Ways to run an image: one module each, binding `BACKEND`.
+
+A backend turns a request, which names artifacts and options, into a command line. It starts nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from finback.ground.plugin import Registry
+from finback.host.process import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A disk of the machine."""
+
+    path: Path | None = None
+    """None: a file in the machine's state folder."""
+    size: int | None = None
+    """Bytes to make it with, when it is not there."""
+    format: str = ""
+    """QEMU's word. "" is raw."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A port of this machine that leads to one of the guest."""
+
+    host: int
+    guest: int
+    protocol: str = "tcp"
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What to run: the request and the facts about this machine, in one value. Sizes are in MiB."""
+
+    name: str
+    architecture: str
+    kernel: Path
+    initrd: Path
+    cmdline: str
+    memory: int = 1024
+    cpus: int = 1
+    disks: tuple[Disk, ...] = ()
+    discs: tuple[Path, ...] = ()
+    """Images put in as CD-ROMs."""
+    forwards: tuple[Forward, ...] = ()
+    networking: str = "user"
+    """`user`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    accelerator: str = "tcg"
+    mac: str
+    uuid: str
+    state: Path
+    """Folder for logs and the process id."""
+    sockets: Path
+    """Folder for sockets: the state folder, or one with a shorter path."""
+    foreground: bool = True
+    """The console is this terminal; otherwise a file in the state folder."""
+    reboot: bool = True
+    """A restart of the guest restarts it; otherwise it ends the machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The declaration of a backend."""
+
+    command: Callable[[Machine], Command]
+    programs: Callable[[Machine], tuple[str, ...]]
+    """Programs that must be installed to run the machine."""
+
+
+BACKENDS: Registry[Backend] = Registry("finback.backends", "BACKEND", "backend")

@@ -1,0 +1,148 @@
+"""QEMU: direct boot of kernel and initrd on x86_64, aarch64, riscv64 and s390x.
+
+Subset: what finback's guests use; no firmware, no graphics. Needs QEMU 6.2 or later.
+
+Source: QEMU's manual, "Invocation" and "System Emulation Guest Hardware".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from finback.backends import Backend, Disk, Forward, Machine
+from finback.ground.platform import ARCHITECTURES
+from finback.host.process import Command
+
+# `sata` and `usb` off: probing for disks that are not there is a second of the boot.
+# `gic-version=max`: the newest interrupt controller that the accelerator has; the default one stops at 8 processors.
+MACHINES = {
+    "amd64": "q35,sata=off,usb=off",
+    "arm64": "virt,gic-version=max",
+    "riscv64": "virt",
+    "s390x": "s390-ccw-virtio",
+}
+# Emulated processors. `pauth-impdef`: the architecture's own pointer authentication halves the emulation's speed.
+PROCESSORS = {"amd64": "max", "arm64": "max,pauth-impdef=on", "riscv64": "rv64", "s390x": "max"}
+
+QMP_SOCKET = "qmp.sock"
+CONTROL_SOCKET = "control.sock"
+EVENTS = "events.jsonl"
+CONSOLE = "console.log"
+PID = "pid"
+
+
+def program(architecture: str) -> str:
+    """The QEMU for an architecture in OCI's words."""
+    return f"qemu-system-{ARCHITECTURES[architecture].kernel}"
+
+
+def machine_command(machine: Machine) -> Command:
+    """The command line, which depends on nothing but *machine*."""
+    # Channel devices of mainframes have names of their own.
+    bus = "ccw" if machine.architecture == "s390x" else "pci"
+    native = machine.accelerator in ("kvm", "hvf")
+    argv = [
+        program(machine.architecture),
+        "-name", _escaped(machine.name),
+        "-machine", f"{MACHINES[machine.architecture]},accel={machine.accelerator}",
+        "-cpu", "host" if native else PROCESSORS[machine.architecture],
+        "-smp", str(machine.cpus),
+        "-m", f"{machine.memory}M",
+        # Also how finback knows its processes again.
+        "-uuid", machine.uuid,
+        "-kernel", str(machine.kernel),
+        "-initrd", str(machine.initrd),
+        "-append", machine.cmdline,
+        # No devices but those below, and no settings of the user: each device costs the guest's kernel a probe.
+        "-nodefaults", "-no-user-config", "-display", "none",
+        # Written once QEMU has read its options, locked while it runs, removed when it ends.
+        "-pidfile", str(machine.state / PID),
+        # Entropy from the host's getrandom(2), so that nothing in the guest waits for it.
+        "-device", f"virtio-rng-{bus}",
+    ]  # fmt: skip
+    if not machine.reboot:
+        argv.append("-no-reboot")
+    argv += _console(machine)
+    argv += _channels(machine, bus)
+    argv += _network(machine, bus)
+    for number, disk in enumerate(machine.disks):
+        argv += _disk(number, disk, bus)
+    for number, path in enumerate(machine.discs):
+        argv += _disc(number, path, bus)
+    return Command(argv=tuple(argv))
+
+
+def _console(machine: Machine) -> list[str]:
+    log = _escaped(str(machine.state / CONSOLE))
+    if not machine.foreground:
+        return _serial(machine, f"file,id=console,path={log}")
+    # mux: the console and QEMU's monitor share the terminal, Ctrl-A C goes between them, Ctrl-A X leaves.
+    # signal=off: Ctrl-C belongs to the guest.
+    chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}"
+    return [*_serial(machine, chardev), "-mon", "chardev=console,mode=readline"]
+
+
+def _serial(machine: Machine, chardev: str) -> list[str]:
+    # A mainframe's console is no serial port.
+    device = ["-device", "sclpconsole,chardev=console"] if machine.architecture == "s390x" else []
+    return ["-chardev", chardev, *(device or ["-serial", "chardev:console"])]
+
+
+def _channels(machine: Machine, bus: str) -> list[str]:
+    qmp, control = (_escaped(str(machine.sockets / name)) for name in (QMP_SOCKET, CONTROL_SOCKET))
+    return [
+        # QEMU's own protocol. wait=off: the guest starts without anybody listening.
+        "-chardev", f"socket,id=qmp,path={qmp},server=on,wait=off",
+        "-mon", "chardev=qmp,mode=control",
+        "-device", f"virtio-serial-{bus}",
+        # The guest's boot timeline, a JSON object a line.
+        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))}",
+        "-device", "virtserialport,chardev=events,name=finback.events",
+        # What the host asks of the guest, a word a line.
+        "-chardev", f"socket,id=control,path={control},server=on,wait=off",
+        "-device", "virtserialport,chardev=control,name=finback.control",
+    ]  # fmt: skip
+
+
+def _network(machine: Machine, bus: str) -> list[str]:
+    kind, _, name = machine.networking.partition(",")
+    if kind == "none":
+        return []
+    netdev = {
+        "user": "user,id=net0" + "".join(f",hostfwd={_forward(f)}" for f in machine.forwards),
+        # The interface is there and configured already: no scripts.
+        "tap": f"tap,id=net0,ifname={_escaped(name)},script=no,downscript=no",
+        # QEMU's setuid helper attaches it.
+        "bridge": f"bridge,id=net0,br={_escaped(name)}",
+    }[kind]
+    # romfile empty: nothing boots from the network, and the ROM is a package of its own in most distributions.
+    rom = "" if bus == "ccw" else ",romfile="
+    return ["-netdev", netdev, "-device", f"virtio-net-{bus},netdev=net0,mac={machine.mac}{rom}"]
+
+
+def _forward(forward: Forward) -> str:
+    return f"{forward.protocol}:{forward.address}:{forward.host}-:{forward.guest}"
+
+
+def _disk(number: int, disk: Disk, bus: str) -> list[str]:
+    # discard=unmap: what the guest frees is free in the file. The serial is /dev/disk/by-id/virtio-diskN in the guest.
+    drive = f"if=none,id=disk{number},format={disk.format or 'raw'},discard=unmap,file={_escaped(str(disk.path))}"
+    return ["-drive", drive, "-device", f"virtio-blk-{bus},drive=disk{number},serial=disk{number}"]
+
+
+def _disc(number: int, path: Path, bus: str) -> list[str]:
+    # A CD-ROM's content on a virtio disk: guests find it by its label, and need no SCSI or SATA driver for it.
+    drive = f"if=none,id=disc{number},readonly=on,format=raw,file={_escaped(str(path))}"
+    return ["-drive", drive, "-device", f"virtio-blk-{bus},drive=disc{number},serial=disc{number}"]
+
+
+def _escaped(text: str) -> str:
+    """QEMU's options are parted by commas; a comma in a value is doubled."""
+    return text.replace(",", ",,")
+
+
+def _programs(machine: Machine) -> tuple[str, ...]:
+    return (program(machine.architecture),)
+
+
+BACKEND = Backend(command=machine_command, programs=_programs)

@@ -1,0 +1,105 @@
+"""The command line: one file per command, found by its name and imported when it is called.
+
+Results go to standard output, everything else to standard error. This is the only layer that prints or exits.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finback import __version__
+
+# Modules here that are no commands.
+_PARTS = {"render", "display", "options", "table"}
+
+
+class _Commands(click.Group):
+    """Finds commands as modules; reads only the docstrings for the list."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(p.stem.replace("_", "-") for p in _modules())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"finback.cli.{cmd_name.replace('-', '_')}").COMMAND
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(p.stem.replace("_", "-"), _summary(p)) for p in sorted(_modules())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}.{hint}")
+
+
+def _modules() -> list[Path]:
+    return [p for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_") and p.stem not in _PARTS]
+
+
+def _summary(path: Path) -> str:
+    """The first line of a module's docstring, without importing it."""
+    with path.open(encoding="utf-8") as lines:
+        return lines.readline().strip().strip('"')
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
+    default="auto",
+    envvar="FINBACK_PROGRESS",
+    help="How progress is shown on standard error.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="The same as --progress quiet.")
+@click.option("-v", "--verbose", type=click.IntRange(0, 3), default=1, help="0 errors only, 1 normal, 2 and 3 more.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    envvar=["FINBACK_CACHE", "LINUXKIT_CACHE"],
+    help="The store's folder. Default: $XDG_CACHE_HOME/finback.",
+)
+@click.version_option(__version__, prog_name="finback", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, progress: str, quiet: bool, verbose: int, cache: Path | None) -> None:
+    """Assemble minimal container-based Linux systems from one YAML file."""
+    ctx.obj = {"progress": "quiet" if quiet or verbose == 0 else progress, "cache": cache, "verbose": verbose}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    from finback.ground.diagnostic import FinbackError
+
+    try:
+        status: Any = cli.main(args=arguments, prog_name="finback", standalone_mode=False)
+    except FinbackError as failure:
+        from finback.cli.display import show_error
+
+        show_error(failure)
+        sys.exit(failure.status)
+    except click.ClickException as failure:
+        failure.show()
+        sys.exit(failure.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing half-written was left", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more while it flushes at exit.
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,94 @@
+"""Options that several commands share, and the values that they stand for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from finback.app.workspace import Workspace
+
+
+def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments and options that say where a plan comes from; the command gets `inputs` and `workspace`."""
+
+    @functools.wraps(command)
+    @click.pass_context
+    def wrapped(ctx: click.Context, /, **values: Any) -> Any:
+        from finback.app.planning import Inputs
+
+        platform = values.pop("arch")
+        names = ("files", "name", "substitute", "library", "lock_file", "frozen")
+        given = {n: values.pop(n) for n in names}
+        inputs = Inputs(
+            files=given["files"],
+            name=given["name"] or "",
+            platform=_platform(platform),
+            substitutes=given["substitute"],
+            library=given["library"],
+            lock=given["lock_file"],
+            frozen=given["frozen"],
+        )
+        with open_workspace(ctx) as workspace:
+            return command(inputs=inputs, workspace=workspace, **values)
+
+    for option in reversed(
+        (
+            click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+            click.option("--name", help="Name of the build. Default: that of the last FILE."),
+            click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
+            click.option(
+                "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
+            ),
+            click.option(
+                "--substitute",
+                multiple=True,
+                metavar="PATTERN=TARGET",
+                help="Let other images answer names, such as 'linuxkit/*=finback/*'. Repeatable.",
+            ),
+            click.option(
+                "--lock",
+                "lock_file",
+                type=click.Path(path_type=Path),
+                help="The lock file. Default: NAME.lock beside FILE.",
+            ),
+            click.option("--frozen", is_flag=True, help="Refuse to build anything but what the lock file pins."),
+        )
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def open_workspace(ctx: click.Context) -> _Opened:
+    """The workspace of this run; its display is closed at the end."""
+    return _Opened(ctx.find_root().obj or {})
+
+
+class _Opened:
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> Workspace:
+        from finback.app.workspace import Workspace
+        from finback.cli.display import display
+
+        self._display = display(self._settings.get("progress", "auto"))
+        return Workspace(emit=self._display.emit, cache=self._settings.get("cache"))
+
+    def __exit__(self, *_: object) -> None:
+        self._display.close()
+
+
+def _platform(text: str | None) -> Any:
+    from finback.ground.platform import Platform
+
+    if text is None:
+        return None
+    try:
+        return Platform.parse(text)
+    except ValueError as failure:
+        raise click.BadParameter(str(failure), param_hint="--arch") from None

@@ -1,0 +1,179 @@
+"""Run a built image in QEMU."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finback.cli.options import open_workspace
+
+if TYPE_CHECKING:
+    from finback.app.run import Request
+    from finback.backends import Disk, Forward
+
+# LinuxKit counts in GB when no unit is given.
+UNITS = {"": 1 << 30, "M": 1 << 20, "G": 1 << 30}
+DATA_LIMIT = 16 << 20
+FORMATS = ("raw", "qcow2")
+
+
+@click.command("run")
+@click.argument("prefix", metavar="NAME", type=click.Path(path_type=Path))
+@click.option("--mem", "memory", type=click.IntRange(16), default=1024, show_default=True, help="Memory in MiB.")
+@click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors.")
+@click.option("--arch", metavar="ARCH", help="Architecture of the image. Default: the kernel's.")
+@click.option(
+    "--publish",
+    multiple=True,
+    metavar="[[ADDRESS:]HOST:]GUEST[/tcp|udp]",
+    help="Let a port of this machine lead to one of the guest; ADDRESS is 127.0.0.1 by default. Repeatable.",
+)
+@click.option(
+    "--disk",
+    multiple=True,
+    metavar="[file=]PATH[,size=N[M|G]][,format=raw|qcow2]",
+    help="Add a disk; one that is not there is made, N in GiB without a unit. Repeatable.",
+)
+@click.option(
+    "--networking",
+    default="user",
+    show_default=True,
+    metavar="user|none|tap,INTERFACE|bridge,BRIDGE",
+    help="How the guest reaches a network.",
+)
+@click.option("--data", metavar="TEXT", help="Metadata for the guest, on a disc labelled config.")
+@click.option("--data-file", type=click.Path(path_type=Path), help="File with metadata for the guest.")
+@click.option(
+    "--accel",
+    type=click.Choice(["auto", "kvm", "hvf", "tcg"]),
+    default="auto",
+    show_default=True,
+    help="How QEMU runs the guest's instructions; tcg is software emulation.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="Folder for logs, sockets and the machine's identity. Default: $XDG_STATE_HOME/finback/machines/NAME.",
+)
+@click.option("-d", "--detach", "--detached", "detach", is_flag=True, help="Run in the background.")
+@click.option("--no-reboot", is_flag=True, help="Let a restart of the guest end the machine.")
+@click.option("--timeline", is_flag=True, help="Print the boot timeline when the machine has ended.")
+@click.option("--dry-run", is_flag=True, help="Print QEMU's command and stop.")
+@click.pass_context
+def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
+    """Boot NAME-kernel and NAME-initrd.img, as `build` has written them.
+
+    The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder.
+    """
+    from finback.app import run
+
+    if given["timeline"] and given["detach"]:
+        raise click.UsageError("a timeline is printed at the end; with --detach ask for it: finback ps --timeline NAME")
+    request = _request(given)
+    with open_workspace(ctx) as workspace:
+        if given["dry_run"]:
+            click.echo(run.command(request, workspace.emit).quoted())
+            return
+        if request.detach:
+            machine = run.start(request, workspace.emit)
+            click.echo(f"{machine.name} runs (process {machine.pid})", err=True)
+            click.echo(f"  its console   {machine.console}\n  to stop it    finback stop {machine.name}", err=True)
+            return
+        _say_how_to_leave()
+        status, machine = run.attend(request, workspace.emit)
+    if given["timeline"]:
+        from finback.app.timeline import draw
+
+        click.echo(draw(machine.events()))
+    ctx.exit(status)
+
+
+def _say_how_to_leave() -> None:
+    from finback.host.terminal import is_terminal
+
+    if is_terminal():
+        click.echo("This is the guest's console. Ctrl-A X leaves and ends the machine.", err=True)
+
+
+def _request(given: dict[str, Any]) -> Request:
+    from finback.app.run import Request
+    from finback.ground.platform import Platform
+
+    if not re.fullmatch(r"user|none|(tap|bridge),[^,]+", given["networking"]):
+        raise click.BadParameter("give user, none, tap,INTERFACE or bridge,BRIDGE", param_hint="--networking")
+    try:
+        architecture = Platform.parse(given["arch"]).architecture if given["arch"] else ""
+    except ValueError as failure:
+        raise click.BadParameter(str(failure), param_hint="--arch") from None
+    return Request(
+        prefix=given["prefix"],
+        architecture=architecture,
+        memory=given["memory"],
+        cpus=given["cpus"],
+        disks=tuple(_disk(d) for d in given["disk"]),
+        forwards=tuple(_forward(p) for p in given["publish"]),
+        networking=given["networking"],
+        accelerator=given["accel"],
+        data=_data(given["data"], given["data_file"]),
+        state=given["state"],
+        detach=given["detach"],
+        reboot=not given["no_reboot"],
+    )
+
+
+def _data(text: str | None, path: Path | None) -> bytes | None:
+    if text is not None and path is not None:
+        raise click.UsageError("--data and --data-file exclude each other")
+    if path is not None:
+        from finback.host import file
+
+        return file.read(path, limit=DATA_LIMIT)
+    return None if text is None else text.encode("utf-8", "surrogateescape")
+
+
+def _forward(text: str) -> Forward:
+    from finback.backends import Forward
+
+    found = re.fullmatch(r"(?:(?:(\d{1,3}(?:\.\d{1,3}){3}):)?(\d{1,5}):)?(\d{1,5})(?:/(tcp|udp))?", text, re.ASCII)
+    if (
+        not found
+        or not all(0 < int(p) < 65536 for p in (found[2] or found[3], found[3]))
+        or any(int(b) > 255 for b in (found[1] or "0").split("."))
+    ):
+        raise click.BadParameter(f"{text!r} is not [[ADDRESS:]HOST:]GUEST[/tcp|udp]", param_hint="--publish")
+    guest = int(found[3])
+    return Forward(
+        host=int(found[2] or guest), guest=guest, protocol=found[4] or "tcp", address=found[1] or "127.0.0.1"
+    )
+
+
+def _disk(text: str) -> Disk:
+    from finback.backends import Disk
+
+    words = text.split(",")
+    # LinuxKit takes the path with and without its key, in the first place.
+    first, *rest = words if "=" in words[0] else [f"file={words[0]}", *words[1:]]
+    options: dict[str, str] = {}
+    for word in (first, *rest):
+        key, _, value = word.partition("=")
+        if key not in ("file", "size", "format") or not value or key in options:
+            raise _no_disk(text)
+        options[key] = value
+    size = re.fullmatch(r"(\d{1,9})([MG]?)", options.get("size", "1"), re.ASCII)
+    form = options.get("format", "")
+    if not size or not int(size[1]) or form not in ("", *FORMATS) or not options.keys() & {"file", "size"}:
+        raise _no_disk(text)
+    return Disk(
+        path=Path(options["file"]) if "file" in options else None,
+        size=int(size[1]) * UNITS[size[2]] if "size" in options else None,
+        format=form,
+    )
+
+
+def _no_disk(text: str) -> click.BadParameter:
+    return click.BadParameter(
+        f"{text!r} is not [file=]PATH[,size=N[M|G]][,format={'|'.join(FORMATS)}]", param_hint="--disk"
+    )

@@ -1,0 +1,31 @@
+"""Say what put a path into an image: spec line, component, package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from finback.cli.options import input_options
+
+if TYPE_CHECKING:
+    from finback.app.planning import Inputs
+    from finback.app.workspace import Workspace
+
+
+@click.command("why")
+@click.argument("path")
+@input_options
+def COMMAND(inputs: Inputs, workspace: Workspace, path: str) -> None:  # noqa: N802
+    """Say why PATH is in the image of FILE."""
+    from finback.app.inspect import why
+
+    reason = why(path, inputs, workspace)
+    place = reason.placed
+    click.echo(f"/{place.entry.path}")
+    click.echo(f"  section    {place.location}{f'  ({place.span})' if place.span else ''}")
+    click.echo(f"  image      {place.source}")
+    if reason.package:
+        click.echo(f"  package    {reason.package}")
+    for other in reason.overrides:
+        click.echo(f"  overrides  {other.location}  {other.source}")

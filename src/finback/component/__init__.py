@@ -1,0 +1,1 @@
+"""The library: component definitions, and how Debian packages become an OCI image."""

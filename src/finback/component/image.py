@@ -1,0 +1,168 @@
+"""A component's image: packages unpacked, trimmed, completed, written as one layer.
+
+The image depends on the definition, the pinned packages, the platform and this code alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from finback.codec import tar
+from finback.component import identity, merged_usr
+from finback.component.definition import ImageConfig
+from finback.component.kernel import kernel_tree, with_parents
+from finback.component.library import Component
+from finback.component.select import pattern, select
+from finback.component.unpack import Unpacked, unpack
+from finback.ground import canonical
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+from finback.host.store import Store
+from finback.oci import image
+from finback.resolve.plan import PackagePin
+from finback.tree.content import Content, Inline
+from finback.tree.entry import AnyEntry, Directory, File, Symlink
+
+# Raised whenever the same inputs would give another image.
+BUILDER = 1
+LABEL = "org.mobyproject.config"
+
+
+def cached(
+    component: Component, pins: Iterable[PackagePin], platform: Platform, store: Store, epoch: int
+) -> Digest | None:
+    """The digest of the image's manifest, when it has been built before and is still in the store."""
+    found = store.recall(_recipe(component, pins, platform, epoch))
+    if not isinstance(found, dict):
+        return None
+    digests = [Digest.parse(d) for d in (found["manifest"], *found["blobs"])]
+    return digests[0] if all(store.has(d) for d in digests) else None
+
+
+def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform, store: Store, epoch: int) -> Digest:
+    """Build the image from packages that are in the store; the digest of its manifest.
+
+    Raises:
+        FinbackError: F134 a package is faulty; F143 to F148 what is to be kept is not there; store errors.
+
+    """
+    recipe = _recipe(component, pins, platform, epoch)
+    with store.lock(f"component-{recipe.short}"):
+        done = cached(component, pins, platform, store, epoch)
+        if done is not None:
+            return done
+        with store.scratch() as scratch:
+            unpacked = unpack(pins, store, scratch)
+            tree = _tree(component, unpacked, platform, epoch)
+            entries = [tree[p] for p in sorted(tree, key=lambda p: p.split("/"))]
+            with store.ingest() as ingest:
+                for chunk in tar.encode(entries, _reader(unpacked)):
+                    ingest.write(chunk)
+        layer = ingest.digest
+        manifest = image.write(store, [layer], _config(component, pins, platform, epoch))
+        blobs = [json.loads(store.read(manifest))["config"]["digest"], str(layer)]
+        store.remember(recipe, {"manifest": str(manifest), "blobs": blobs})
+    return manifest
+
+
+def _recipe(component: Component, pins: Iterable[PackagePin], platform: Platform, epoch: int) -> Digest:
+    packages = sorted(str(p.digest) for p in pins)
+    return canonical.digest(["component", BUILDER, component.digest, packages, platform, epoch])
+
+
+def _reader(unpacked: Unpacked):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def read(content: Content) -> Iterable[bytes]:
+        return (content.data,) if isinstance(content, Inline) else unpacked.read(content)
+
+    return read
+
+
+def _tree(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
+    definition = component.definition
+    if definition.kernel is not None:
+        return kernel_tree(unpacked, definition.kernel, epoch)
+    kept = select(unpacked, definition.keep, platform) if unpacked.tree else {}
+    tree = dict(kept)
+    for link in merged_usr.links(platform, epoch):
+        tree.setdefault(link.path, link)
+    tree |= identity.users(definition.users, kept, epoch)
+    tree |= _concatenated(component, unpacked, epoch)
+    for overlay in component.overlay:
+        if overlay.target is None:
+            content = Inline(overlay.data)
+            tree[overlay.path] = File(path=overlay.path, mode=overlay.mode, mtime=epoch, content=content)
+        else:
+            tree[overlay.path] = Symlink(path=overlay.path, target=overlay.target, mtime=epoch)
+    for entry in _files(component, epoch):
+        tree[entry.path] = entry
+    tree |= identity.packages(kept, unpacked, epoch)
+    # The places that the old links lead to must be there.
+    for place in ("usr/bin", "usr/lib", "usr/sbin"):
+        tree.setdefault(place, Directory(path=place, mtime=epoch))
+    if "lib64" in tree:
+        tree.setdefault("usr/lib64", Directory(path="usr/lib64", mtime=epoch))
+    return with_parents({merged_usr.merged(e).path: merged_usr.merged(e) for e in tree.values()}, epoch)
+
+
+def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # noqa: ANN202
+    for added in component.definition.files or ():
+        path = added.path.strip("/")
+        owner: dict[str, Any] = {"uid": added.uid or 0, "gid": added.gid or 0, "mtime": epoch}
+        if added.symlink is not None:
+            yield Symlink(path=path, target=added.symlink, **owner)
+        elif added.directory:
+            yield Directory(path=path, mode=int(added.mode or "0755", 8), **owner)
+        else:
+            content = Inline((added.contents or "").encode())
+            yield File(path=path, mode=int(added.mode or "0644", 8), content=content, **owner)
+
+
+def _concatenated(component: Component, unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
+    out: dict[str, AnyEntry] = {}
+    for wanted in component.definition.concatenate or ():
+        found = sorted(p for p, e in unpacked.tree.items() if isinstance(e, File) and pattern(wanted.of).match("/" + p))
+        parts = []
+        for path in found:
+            entry = unpacked.tree[path]
+            assert isinstance(entry, File)
+            data = unpacked.data(entry)
+            parts.append(data if data.endswith(b"\n") else data + b"\n")
+        path = wanted.path.strip("/")
+        out[path] = File(path=path, mtime=epoch, content=Inline(b"".join(parts)))
+    return out
+
+
+def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platform, epoch: int) -> dict[str, Any]:
+    definition = component.definition
+    given = definition.config or ImageConfig()
+    labels = {
+        "org.opencontainers.image.title": component.name,
+        "org.opencontainers.image.description": definition.summary,
+    }
+    names = definition.packages or ()
+    version = next((p.version for p in pins if names and p.name == names[0].split()[0]), "")
+    if version:
+        labels["org.opencontainers.image.version"] = version
+    if definition.label is not None:
+        label = canonical.plain(replace(definition.label))
+        labels[LABEL] = json.dumps(label, sort_keys=True, separators=(",", ":"))
+    config: dict[str, Any] = {
+        "Entrypoint": list(given.entrypoint) if given.entrypoint else None,
+        "Cmd": list(given.cmd) if given.cmd else None,
+        "Env": list(given.env or ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)),
+        "WorkingDir": given.working_dir,
+        "User": given.user,
+        "ExposedPorts": {p: {} for p in given.exposed_ports} if given.exposed_ports else None,
+        "StopSignal": given.stop_signal,
+        "Labels": labels,
+    }
+    return {
+        "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "os": platform.os,
+        "architecture": platform.architecture,
+        "config": {k: v for k, v in config.items() if v is not None},
+    }

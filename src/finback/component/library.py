@@ -1,0 +1,170 @@
+"""The library: folders of components, found by their path."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from finback.component.archive import restricted
+from finback.component.definition import Definition
+from finback.ground import canonical
+from finback.ground.diagnostic import Diagnostic, FinbackError, error
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+from finback.ground.source import Source
+from finback.host import file
+from finback.spec.decode import load
+
+LIMIT = 1 << 20
+ROOTFS_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A file of a component's `rootfs/` folder."""
+
+    path: str
+    mode: int
+    data: bytes
+    target: str | None = None
+    """For symbolic links."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A library entry."""
+
+    name: str
+    folder: Path
+    definition: Definition
+    overlay: tuple[Overlay, ...]
+    digest: Digest
+    """Of the definition and everything in `rootfs/`: what decides the image besides the packages."""
+
+    def requirements(self, platform: Platform) -> tuple[str, ...]:
+        """The packages to ask the archive for.
+
+        Raises:
+            FinbackError: F140, the component can't be built for *platform*.
+
+        """
+        known = self.definition.platforms
+        if known is not None and platform.architecture not in known:
+            raise error(
+                "F140",
+                f"component {self.name} can't be built for {platform.architecture}",
+                self.definition.origin.at("platforms"),
+                help=f"it can be for: {', '.join(known)}",
+            )
+        return restricted(self.definition.packages or (), platform.names.debian)
+
+
+class Library:
+    """Components in *folders*; the first folder that has a name wins."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self._folders = folders
+        self._loaded: dict[str, Component] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all components, sorted."""
+        return tuple(sorted(self._paths))
+
+    def get(self, name: str) -> Component:
+        """The component *name*.
+
+        Raises:
+            FinbackError: F141, there is none; F0xx, its definition is wrong.
+
+        """
+        if name not in self._loaded:
+            folder = self._paths.get(name)
+            if folder is None:
+                near = difflib.get_close_matches(name, self._paths, 1)
+                hint = f"did you mean finback/{near[0]}? " if near else ""
+                raise error("F141", f"there is no component {name!r}", help=hint + "`finback component list` shows all")
+            self._loaded[name] = _load(name, folder)
+        return self._loaded[name]
+
+    def answering(self, name: str) -> str | None:
+        """The component that can stand in for an image name without tag (``docker.io/linuxkit/init``), or None."""
+        familiar = name.removeprefix("docker.io/").removeprefix("library/")
+        if familiar.startswith("finback/"):
+            return None
+        return self._answers.get(familiar)
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for folder in reversed(self._folders):
+            if folder.is_dir():
+                found |= {p.parent.name: p.parent for p in folder.glob("*/component.yml")}
+        return found
+
+    @cached_property
+    def _answers(self) -> dict[str, str]:
+        answers: dict[str, str] = {}
+        for name in self.names():
+            for familiar in self.get(name).definition.answers or ():
+                if familiar in answers:
+                    raise error(
+                        "F142",
+                        f"components {answers[familiar]} and {name} both answer {familiar}",
+                        self.get(name).definition.origin.at("answers"),
+                        help="let one of them go",
+                    )
+                answers[familiar] = name
+        return answers
+
+
+def _load(name: str, folder: Path) -> Component:
+    path = folder / "component.yml"
+    text = file.read(path, limit=LIMIT).decode("utf-8", "surrogateescape")
+    definition = load(Definition, Source(str(path), text))
+    problems = list(_check(definition))
+    if problems:
+        raise FinbackError(*problems)
+    overlay = tuple(_overlay(folder / "rootfs"))
+    content = [(o.path, o.mode, o.target, str(Digest.of(o.data))) for o in overlay]
+    return Component(
+        name=name,
+        folder=folder,
+        definition=definition,
+        overlay=overlay,
+        digest=canonical.digest([definition, content]),
+    )
+
+
+def _check(definition: Definition):  # type: ignore[no-untyped-def] # noqa: ANN202
+    keep = definition.keep
+    for name in ("programs", "paths", "drop"):
+        for i, pattern in enumerate(getattr(keep, name, None) or ()):
+            if keep is not None and not pattern.startswith("/"):
+                yield Diagnostic(
+                    code="F040",
+                    message=f"{pattern!r} is not absolute",
+                    span=keep.origin.at(name, i),
+                    help="begin it with /",
+                )
+    for added in definition.files or ():
+        given = [f for f in ("contents", "symlink", "directory") if getattr(added, f) is not None]
+        if len(given) != 1:
+            yield Diagnostic(
+                code="F041",
+                message=f"{added.path} has {' and '.join(given) or 'no content'}",
+                span=added.origin.span,
+                help="give exactly one of contents, symlink and directory",
+            )
+
+
+def _overlay(root: Path):  # type: ignore[no-untyped-def] # noqa: ANN202
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root).as_posix()
+        if path.is_symlink():
+            yield Overlay(path=relative, mode=0o777, data=b"", target=str(path.readlink()))
+        elif path.is_file():
+            # Owner and the exact bits of a checkout depend on who made it; whether a file is a program does not.
+            mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+            yield Overlay(path=relative, mode=mode, data=file.read(path, limit=ROOTFS_LIMIT))

@@ -1,0 +1,1 @@
+"""Values that every layer shares: digests, platforms, positions, diagnostics, events, plug-in registries."""

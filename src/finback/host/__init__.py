@@ -1,0 +1,1 @@
+"""The only code that touches the machine: store, files, HTTP, processes, clock, environment."""

@@ -1,0 +1,212 @@
+"""Files: read with a bound, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from finback.ground.diagnostic import FinbackError, error
+from finback.host.store import CHUNK, Store
+from finback.tree.content import Slice
+
+
+def failed(path: Path, failure: OSError) -> FinbackError:
+    """What to tell the user about an operating system error at *path*."""
+    reason = failure.strerror or str(failure)
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return error("F403", f"no space left for {path}", help="free some space; nothing half-written was left")
+    if isinstance(failure, FileNotFoundError):
+        return error("F410", f"there is no file {path}", help="check the path")
+    if isinstance(failure, PermissionError) or failure.errno == errno.EROFS:
+        return error("F404", f"{path}: {reason}", help="choose a place that you may use, or mend its permissions")
+    return error("F405", f"{path}: {reason}", help="check the path and the file system")
+
+
+def read(path: Path, *, limit: int) -> bytes:
+    """The content of *path*.
+
+    Raises:
+        FinbackError: F410 there is none, F404 or F405 it can't be read, F411 it is larger than *limit* bytes.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as failure:
+        raise failed(path, failure) from None
+    return _bounded(data, str(path), limit)
+
+
+def read_stdin(*, limit: int) -> bytes:
+    """All of standard input.
+
+    Raises:
+        FinbackError: F411, it is larger than *limit* bytes.
+
+    """
+    return _bounded(sys.stdin.buffer.read(limit + 1), "standard input", limit)
+
+
+def _bounded(data: bytes, name: str, limit: int) -> bytes:
+    if len(data) > limit:
+        raise error("F411", f"{name} is larger than {limit} bytes", help="this is more than such a file may have")
+    return data
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears at *path* when the block ends well, and not at all when it doesn't.
+
+    A symbolic link is followed. What is no regular file (`/dev/null`, a pipe) is written as it is, not replaced.
+
+    Raises:
+        FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+    """
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb", buffering=0) as out:
+                yield cast("BinaryIO", out)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb", buffering=0) as out:
+            yield cast("BinaryIO", out)
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    except OSError as failure:
+        raise failed(path, failure) from None
+    finally:
+        # Gone already when all went well.
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """*path*, open for reading.
+
+    Raises:
+        FinbackError: F410 there is none, F404 or F405 it can't be read.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as failure:
+        raise failed(path, failure) from None
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file in a scratch folder.
+
+    Raises:
+        FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        with path.open("xb") as stream:
+            yield stream
+    except OSError as failure:
+        raise failed(path, failure) from None
+
+
+def append_verified(store: Store, out: BinaryIO, slices: Sequence[Slice]) -> None:
+    """Append stretches of stored blobs to *out*, and check the blobs while that goes on.
+
+    Each blob is hashed in a thread beside the copying, and the copy is put on the disk while the last hashes are made.
+    When a blob turns out to be damaged the output is worthless, which is why this is only used on files that have not
+    appeared yet.
+
+    Raises:
+        FinbackError: F401 a blob is damaged and has been removed, F402 one is not there, F406 a slice does not lie in
+            its blob.
+        OSError: *out* can't be written.
+
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(2)
+    # What is still in a buffer comes before what goes to the file beside it.
+    out.flush()
+    try:
+        checks = [pool.submit(store.verified, blob) for blob in dict.fromkeys(s.blob for s in slices)]
+        trouble: Exception | None = None
+        try:
+            for piece in slices:
+                _append(store, out, piece)
+            _settle(out)
+        except (FinbackError, OSError) as failure:
+            trouble = failure
+        for check in checks:
+            # First: damage to a blob is the reason for whatever else went wrong with it.
+            check.result()
+        if trouble is not None:
+            raise trouble
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _append(store: Store, out: BinaryIO, piece: Slice) -> None:
+    try:
+        source = store.path(piece.blob).open("rb", buffering=0)
+    except FileNotFoundError:
+        # The check beside this says so.
+        return
+    with source:
+        if not _copy(source.fileno(), out, piece):
+            raise store.misfit(piece)
+
+
+def _copy(source: int, out: BinaryIO, piece: Slice) -> bool:
+    """Copy a stretch of *source*; whether there was as much."""
+    left, offset = piece.size, piece.offset
+    copy_range = getattr(os, "copy_file_range", None)
+    while left:
+        moved = 0
+        if copy_range is not None:
+            try:
+                moved = copy_range(source, out.fileno(), min(left, 1 << 30), offset)
+            except OSError as failure:
+                # Across file systems, to a pipe, or on an old kernel; a real error shows again below.
+                if failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                    raise
+                copy_range = None
+        if not moved:
+            chunk = os.pread(source, min(left, CHUNK), offset)
+            if not chunk:
+                return False
+            moved = len(chunk)
+            view = memoryview(chunk)
+            while view:
+                # A raw stream may take less than it is given.
+                view = view[out.write(view) :]
+        left -= moved
+        offset += moved
+    return True
+
+
+def _settle(out: BinaryIO) -> None:
+    """Put on the disk what was written, where *out* is on a disk."""
+    try:
+        handle = out.fileno()
+    except io.UnsupportedOperation:
+        return
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        os.fsync(handle)
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,347 @@
+"""The store: one content-addressed folder in the form of an OCI image layout, so that other tools can read it.
+
+Beside the layout's own files there are `actions/` (what was made from what), `debian/` (package indexes), `locks/` and
+`tmp/`. A blob is written under a temporary name, hashed on the way, and renamed, so that it is complete wherever it
+appears; any number of processes may use the store at once. A blob is checked the first time that a process reads it.
+
+Source: OCI image specification 1.1, image-layout.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from finback.ground.diagnostic import FinbackError, error
+from finback.ground.digest import Digest
+from finback.host.claim import Claims, lock
+from finback.tree.content import Content, Inline, Slice
+
+CHUNK = 1 << 20
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+class Ingest:
+    """Bytes on their way into the store. `digest` and `size` are known once the block has ended."""
+
+    def __init__(self, handle: int, algorithm: str, limit: int | None) -> None:
+        self._out = os.fdopen(handle, "wb", buffering=0)
+        self._hash = hashlib.new(algorithm)
+        self._limit = limit
+        self.size = 0
+        self.digest = Digest("sha256", "0" * 64)
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Append *chunk*.
+
+        Raises:
+            FinbackError: F302, there is more than was allowed.
+
+        """
+        self.size += len(chunk)
+        if self._limit is not None and self.size > self._limit:
+            raise error(
+                "F302",
+                f"more than the {self._limit} bytes that were announced",
+                help="what sent it is faulty or hostile",
+            )
+        self._hash.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[self._out.write(view) :]
+
+    def finish(self) -> None:
+        """Compute the digest, and have the bytes on the disk before they get their name."""
+        self.digest = Digest(self._hash.name, self._hash.hexdigest())
+        os.fsync(self._out.fileno())
+
+    def close(self) -> None:
+        """Close the file; this frees its lock."""
+        self._out.close()
+
+
+class Store:
+    """The store in folder *root*, made when it is not there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._verified: set[Digest] = set()
+        self._claims = Claims(root)
+        with self._trouble():
+            for name in ("blobs/sha256", "blobs/sha512", "actions", "debian", "locks", "tmp"):
+                (root / name).mkdir(parents=True, exist_ok=True)
+            if not (root / "index.json").exists():
+                with self.lock("index"):
+                    if not (root / "index.json").exists():
+                        self._write_index(self._index())
+            if not (root / "oci-layout").exists():
+                self._replace(root / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+
+    def path(self, digest: Digest) -> Path:
+        """Where the blob is, or would be. Its bytes are not checked."""
+        return self.root / "blobs" / digest.algorithm / digest.encoded
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there."""
+        return self.path(digest).exists()
+
+    def size(self, digest: Digest) -> int:
+        """The blob's size in bytes.
+
+        Raises:
+            FinbackError: F402, it is not there.
+
+        """
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+
+    def put(self, data: bytes) -> Digest:
+        """Keep *data*."""
+        digest = Digest.of(data)
+        if not self.has(digest):
+            with self.ingest(digest) as ingest:
+                ingest.write(data)
+        return digest
+
+    @contextmanager
+    def ingest(self, expected: Digest | None = None, limit: int | None = None) -> Iterator[Ingest]:
+        """Write a blob chunk by chunk; it is in the store when the block ends well.
+
+        Raises:
+            FinbackError: F301 the bytes are not those of *expected*; F302 more than *limit* bytes; F403 no space.
+
+        """
+        temporary, handle = self._claim(folder=False)
+        with self._trouble():
+            ingest = Ingest(handle, expected.algorithm if expected else "sha256", limit)
+            try:
+                yield ingest
+                ingest.finish()
+                if expected is not None and ingest.digest != expected:
+                    raise error(
+                        "F301",
+                        f"expected {expected}, got {ingest.digest} ({ingest.size} bytes)",
+                        help="what sent it is faulty or has changed; try again, or use another mirror",
+                    )
+                temporary.replace(self.path(ingest.digest))
+            finally:
+                temporary.unlink(missing_ok=True)
+                ingest.close()
+
+    def read(self, digest: Digest, limit: int = 16 << 20) -> bytes:
+        """A small blob's bytes, checked.
+
+        Raises:
+            FinbackError: F401 damaged (and removed), F402 not there, F404 or F405 not to be read, F303 larger than
+                *limit*.
+
+        """
+        with self._trouble():
+            try:
+                with self.path(digest).open("rb") as stream:
+                    data = stream.read(limit + 1)
+            except FileNotFoundError:
+                raise self._missing(digest) from None
+        if len(data) > limit:
+            raise error("F303", f"blob {digest} is larger than {limit} bytes", help="it is not what it should be")
+        if hashlib.new(digest.algorithm, data).hexdigest() != digest.encoded:
+            raise self._damaged(digest)
+        return data
+
+    def verified(self, digest: Digest) -> Path:
+        """The blob's path, its bytes checked once per process.
+
+        Raises:
+            FinbackError: F401 damaged (and removed), F402 not there, F404 or F405 not to be read.
+
+        """
+        path = self.path(digest)
+        if digest not in self._verified:
+            with self._trouble():
+                try:
+                    with path.open("rb") as stream:
+                        found = hashlib.file_digest(stream, digest.algorithm).hexdigest()
+                except FileNotFoundError:
+                    raise self._missing(digest) from None
+            if found != digest.encoded:
+                raise self._damaged(digest)
+            self._verified.add(digest)
+        return path
+
+    def chunks(self, content: Content) -> Iterator[bytes]:
+        """The bytes of a content in chunks of at most 1 MiB; the blob behind a slice is checked first.
+
+        Raises:
+            FinbackError: as `verified`; F406, the slice does not lie in its blob.
+
+        """
+        if isinstance(content, Inline):
+            yield content.data
+            return
+        path = self.verified(content.blob)
+        with self._trouble(), path.open("rb", buffering=0) as stream:
+            left, offset = content.size, content.offset
+            while left:
+                chunk = os.pread(stream.fileno(), min(left, CHUNK), offset)
+                if not chunk:
+                    raise self.misfit(content)
+                yield chunk
+                left -= len(chunk)
+                offset += len(chunk)
+
+    def recall(self, key: Digest) -> Any | None:
+        """What was remembered under *key*, or None.
+
+        Raises:
+            FinbackError: F404 or F405, the record can't be read.
+
+        """
+        try:
+            with self._trouble():
+                return self._json(self.root / "actions" / key.encoded)
+        except ValueError:
+            # A damaged record costs the work it remembers, nothing else.
+            return None
+
+    def remember(self, key: Digest, value: Any) -> None:
+        """Keep a small JSON value under *key*: the result of work that *key* describes.
+
+        Raises:
+            FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+        """
+        with self._trouble():
+            self._replace(self.root / "actions" / key.encoded, json.dumps(value, sort_keys=True).encode())
+
+    def tag(self, name: str, descriptor: dict[str, Any]) -> None:
+        """Give a manifest a name in `index.json`, taking the name from whatever had it.
+
+        Raises:
+            FinbackError: F406 the index is damaged; F403 no space, F404 not permitted, F405 any other trouble.
+
+        """
+        with self.lock("index"), self._trouble():
+            index = self._index()
+            entry = {**descriptor, "annotations": {**descriptor.get("annotations", {}), REF_NAME: name}}
+            rest = [m for m in index["manifests"] if m.get("annotations", {}).get(REF_NAME) != name]
+            index["manifests"] = [*rest, entry]
+            self._write_index(index)
+
+    def tagged(self, name: str) -> dict[str, Any] | None:
+        """The descriptor of the manifest called *name*, or None.
+
+        Raises:
+            FinbackError: F406, the index is damaged.
+
+        """
+        found = (m for m in self._index()["manifests"] if m.get("annotations", {}).get(REF_NAME) == name)
+        return next(found, None)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Keep other processes out of a block of the same *name*. The system frees it when a process dies."""
+        with self._trouble():
+            handle = lock(self.root / "locks" / name, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder inside the store, removed after the block."""
+        folder, handle = self._claim(folder=True)
+        try:
+            with self._trouble():
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(handle)
+
+    def misfit(self, content: Slice) -> FinbackError:
+        """The error to raise when a slice does not lie in its blob, which is itself sound."""
+        return error(
+            "F406",
+            f"the store says that blob {content.blob} has {content.offset + content.size} bytes, and it has fewer",
+            help=f"remove the folder {self.root / 'actions'} and run the command again",
+        )
+
+    def _index(self) -> dict[str, Any]:
+        path = self.root / "index.json"
+        try:
+            with self._trouble():
+                index = self._json(path) or {"manifests": []}
+            if not all(isinstance(m, dict) for m in index["manifests"]):
+                raise ValueError("a manifest is no object")
+        except (KeyError, TypeError, ValueError):
+            raise error(
+                "F406", f"{path} is damaged", help=f"remove {path}: images get their names again as they are made"
+            ) from None
+        return {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", **index}
+
+    def _write_index(self, index: dict[str, Any]) -> None:
+        self._replace(self.root / "index.json", json.dumps(index, indent=2, sort_keys=True).encode(), sync=True)
+
+    def _json(self, path: Path) -> Any | None:
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def _claim(self, *, folder: bool) -> tuple[Path, int]:
+        with self._trouble():
+            return self._claims.make(folder=folder)
+
+    def _replace(self, path: Path, data: bytes, *, sync: bool = False) -> None:
+        temporary, handle = self._claim(folder=False)
+        try:
+            with os.fdopen(handle, "wb", buffering=0) as out:
+                out.write(data)
+                if sync:
+                    os.fsync(handle)
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _damaged(self, digest: Digest) -> FinbackError:
+        with self._trouble():
+            self.path(digest).unlink(missing_ok=True)
+        return error(
+            "F401",
+            f"blob {digest} in the store was damaged and has been removed",
+            help="run the command again: it will be made or fetched anew; check the disk if this comes back",
+        )
+
+    def _missing(self, digest: Digest) -> FinbackError:
+        return error("F402", f"blob {digest} is not in the store", help="run the command again to make or fetch it")
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as failure:
+            if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise error(
+                    "F403",
+                    f"no space left in the store {self.root}",
+                    help="free some space, or put the store elsewhere with --cache; nothing half-written was left",
+                ) from None
+            if isinstance(failure, PermissionError) or failure.errno == errno.EROFS:
+                raise error(
+                    "F404",
+                    f"the store {self.root} can't be written: {failure.strerror}",
+                    help="mend its permissions, or use another with --cache",
+                ) from None
+            raise error(
+                "F405", f"the store {self.root}: {failure.strerror or failure}", help="check the file system"
+            ) from None

@@ -1,0 +1,1 @@
+"""The OCI image and distribution specifications: references, descriptors, layers."""

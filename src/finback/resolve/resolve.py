@@ -1,0 +1,286 @@
+"""Spec to Plan.
+
+Each image name is substituted, expanded and looked up; each container's settings are completed from its image's label
+and configuration; each host file is read once and kept by digest. Problems of several images are reported together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from finback.ground.diagnostic import Diagnostic, FinbackError, blame, error
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+from finback.ground.source import Span
+from finback.oci.reference import Reference
+from finback.resolve.catalogue import Catalogue, Found, Wanted
+from finback.resolve.lock import Lock
+from finback.resolve.plan import (
+    Container,
+    FilePlan,
+    ImagePin,
+    KernelPlan,
+    Plan,
+    VolumePlan,
+)
+from finback.resolve.substitute import Substitute
+from finback.spec import dump, label
+from finback.spec.check import allocate_ids
+from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
+
+T = TypeVar("T")
+
+LABEL = "org.mobyproject.config"
+
+
+class HostFiles(Protocol):
+    """Files of the machine that builds."""
+
+    def read(self, path: str, span: Span | None) -> tuple[bytes, int] | None:
+        """Content and permission bits of the file that *path*, as the spec writes it, names; None if it is not there.
+
+        Raises:
+            FinbackError: it can't be read, or is larger than a system file may be.
+
+        """
+
+    def keep(self, data: bytes) -> Digest:
+        """Put *data* into the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to resolve, and by which rules."""
+
+    spec: Spec
+    name: str
+    platform: Platform
+    epoch: int
+    substitute: Substitute
+    lock: Lock = Lock()
+    frozen: bool = False
+
+
+def resolve(request: Request, catalogue: Catalogue | None, files: HostFiles) -> Plan:
+    """Make the plan. Without a catalogue nothing is looked up: images have no digest and containers no defaults.
+
+    Raises:
+        FinbackError: with the problems of all images and files.
+
+    """
+    return _Resolver(request, catalogue, files).plan()
+
+
+class _Resolver:
+    def __init__(self, request: Request, catalogue: Catalogue | None, files: HostFiles) -> None:
+        self._request = request
+        self._catalogue = catalogue
+        self._files = files
+        self._found: dict[str, Found] = {}
+        self._problems: list[Diagnostic] = []
+        self._ids = allocate_ids(request.spec)
+
+    def plan(self) -> Plan:
+        spec, request = self._request.spec, self._request
+        plan = Plan(
+            name=request.name,
+            platform=request.platform,
+            epoch=request.epoch,
+            kernel=self._kernel(spec.kernel),
+            init=self._each(enumerate(spec.init or ()), lambda i: self._image(i[1], spec.origin.at("init", i[0])).pin),
+            volumes=self._each(enumerate(spec.volumes or ()), self._volume),
+            onboot=self._containers("onboot", spec.onboot),
+            onshutdown=self._containers("onshutdown", spec.onshutdown),
+            services=self._containers("services", spec.services),
+            outputs=spec.outputs or (),
+            ids=self._ids,
+        )
+        plan = replace(
+            plan, files=self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan), drop_none=True)
+        )
+        if self._problems:
+            raise FinbackError(*self._problems)
+        return plan
+
+    def _each(self, items: object, make: Callable[..., T | None], *, drop_none: bool = False) -> tuple[T, ...]:
+        made: list[T] = []
+        for item in items:  # type: ignore[attr-defined]
+            try:
+                value = make(item)
+            except FinbackError as failure:
+                # An image that several lines name fails once.
+                self._problems += [d for d in failure.diagnostics if d not in self._problems]
+                continue
+            if value is not None or not drop_none:
+                made.append(value)  # type: ignore[arg-type]
+        return tuple(made)
+
+    def _image(self, name: str, span: Span | None) -> Found:
+        answer = self._request.substitute(name)
+        with blame(span):
+            expanded = str(Reference.parse(answer or name))
+        substitutes = str(Reference.parse(name)) if answer else ""
+        if expanded not in self._found:
+            with blame(span):
+                self._found[expanded] = self._find(expanded, span)
+        found = self._found[expanded]
+        return replace(found, pin=replace(found.pin, substitutes=substitutes))
+
+    def _find(self, expanded: str, span: Span | None) -> Found:
+        if self._catalogue is None:
+            return Found(pin=ImagePin(reference=expanded))
+        platform = self._request.platform
+        locked = self._request.lock.pin(str(platform), expanded)
+        if self._request.frozen and locked is None:
+            raise error(
+                "F602",
+                f"{expanded} is not in the lock for {platform}",
+                span,
+                help="build once without --frozen, or run `finback lock`, and commit the lock file",
+            )
+        wanted = Wanted(reference=expanded, platform=platform, locked=locked, frozen=self._request.frozen, span=span)
+        return self._catalogue.find(wanted)
+
+    def _kernel(self, kernel: Kernel | None) -> KernelPlan | None:
+        if kernel is None or not kernel.image:
+            return None
+        found = self._each((kernel.image,), lambda image: self._image(image, kernel.origin.at("image")))
+        if not found:
+            return None
+        tar = "kernel.tar" if kernel.tar is None else kernel.tar
+        return KernelPlan(
+            image=found[0].pin,
+            cmdline=kernel.cmdline or "",
+            binary=kernel.binary or "kernel",
+            tar="" if tar == "none" else tar,
+            tar_required=kernel.tar not in (None, "", "none"),
+            ucode=kernel.ucode or "",
+            origin=kernel.origin,
+        )
+
+    def _volume(self, numbered: tuple[int, Volume]) -> VolumePlan:
+        index, volume = numbered
+        image = self._image(volume.image, volume.origin.at("image")).pin if volume.image else None
+        return VolumePlan(
+            index=index,
+            name=volume.name,
+            image=image,
+            format=volume.format or "filesystem",
+            platforms=volume.platforms or (),
+            readonly=bool(volume.readonly),
+            origin=volume.origin,
+        )
+
+    def _containers(self, section: str, items: tuple[Item, ...] | None) -> tuple[Container, ...]:
+        def container(numbered: tuple[int, Item]) -> Container:
+            index, item = numbered
+            found = self._image(item.image, item.origin.at("image"))
+            settings = self._settings(item, found)
+            return Container(
+                section=section, index=index, name=item.name, image=found.pin, settings=settings, origin=item.origin
+            )
+
+        return self._each(enumerate(items or ()), container)
+
+    def _settings(self, item: Item, found: Found) -> Settings:
+        config = found.config.get("config") or {}
+        text = (config.get("Labels") or {}).get(LABEL)
+        defaults = None
+        if text:
+            with blame(item.origin.at("image")):
+                defaults = label.parse(text, found.pin.reference)
+        settings = label.effective(item, defaults, dict(config))
+        if self._catalogue is not None and not settings.command:
+            raise error(
+                "F120",
+                f"{item.name} has nothing to run: image {found.pin.reference} names no program",
+                item.origin.at("image"),
+                help="give a `command:`",
+            )
+        return replace(
+            settings,
+            uid=self._id(settings.uid, item.origin.at("uid")),
+            gid=self._id(settings.gid, item.origin.at("gid")),
+            additional_gids=None
+            if settings.additional_gids is None
+            else tuple(
+                self._id(g, item.origin.at("additionalGids", i)) for i, g in enumerate(settings.additional_gids)
+            ),
+        )
+
+    def _id(self, value: int | str | None, span: Span | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value in (None, "", "root"):
+            return 0
+        if value not in self._ids:
+            raise error(
+                "F021",
+                f"{value!r} is no item of this file, so it has no id",
+                span,
+                help=f"name an item of onboot, onshutdown or services ({', '.join(self._ids) or 'there are none'}), "
+                "or give a number",
+            )
+        return self._ids[value]
+
+    def _file(self, numbered: tuple[int, File], plan: Plan) -> FilePlan | None:
+        index, file = numbered
+        default_mode = 0o700 if file.directory else 0o600
+        made = FilePlan(
+            index=index,
+            path=file.path.removeprefix("/"),
+            mode=int(file.mode, 8) if file.mode else default_mode,
+            uid=self._id(file.uid, file.origin.at("uid")),
+            gid=self._id(file.gid, file.origin.at("gid")),
+            origin=file.origin,
+        )
+        if file.directory:
+            return replace(made, directory=True)
+        if file.symlink is not None:
+            return replace(made, symlink=file.symlink, mode=0o777)
+        data = self._file_data(file, plan)
+        if data is None:
+            return None
+        return replace(made, content=self._files.keep(data), size=len(data))
+
+    def _file_data(self, file: File, plan: Plan) -> bytes | None:
+        if file.contents is not None:
+            return file.contents.encode("utf-8", "surrogateescape")
+        if file.metadata is not None:
+            text = dump.to_json if file.metadata == "json" else dump.to_yaml
+            return text(resolved_spec(self._request.spec, plan)).encode()
+        span = file.origin.at("source")
+        read = self._files.read(file.source or "", span)
+        if read is not None:
+            return read[0]
+        if file.optional:
+            return None
+        raise error(
+            "F022",
+            f"there is no file {file.source}",
+            span,
+            help="paths are relative to the YAML file; `optional: true` leaves a missing file out",
+        )
+
+
+def resolved_spec(spec: Spec, plan: Plan) -> Spec:
+    """*spec* with the references that *plan* uses in place of the names: what `metadata` files show."""
+
+    def renew(items: tuple[Item, ...] | None, containers: tuple[Container, ...]) -> tuple[Item, ...] | None:
+        if items is None or len(items) != len(containers):
+            return items
+        return tuple(replace(i, image=c.image.reference) for i, c in zip(items, containers, strict=True))
+
+    kernel = spec.kernel
+    if kernel is not None and plan.kernel is not None:
+        kernel = replace(kernel, image=plan.kernel.image.reference)
+    return replace(
+        spec,
+        kernel=kernel,
+        init=None if spec.init is None else tuple(p.reference for p in plan.init),
+        onboot=renew(spec.onboot, plan.onboot),
+        onshutdown=renew(spec.onshutdown, plan.onshutdown),
+        services=renew(spec.services, plan.services),
+    )

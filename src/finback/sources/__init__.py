@@ -1,0 +1,45 @@
+"""Where images come from: one module each, binding `SOURCE`.
+
+A source says which references it answers; the catalogue asks the sources in the order of their `rank`, and the first
+that claims a reference answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finback.ground.event import Emit
+from finback.ground.plugin import Registry
+from finback.oci.reference import Reference
+from finback.resolve.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from finback.component.archive import Archive
+    from finback.component.library import Library
+    from finback.host.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What sources may use."""
+
+    store: Store
+    library: Library
+    archive: Callable[[str], Archive]
+    """Debian's archive for an OCI architecture; opened when first asked for."""
+    emit: Emit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSource:
+    """The declaration of a source."""
+
+    claims: Callable[[Reference], bool]
+    open: Callable[[Surroundings], Catalogue]
+    rank: int = 100
+    """Lower is asked first."""
+
+
+SOURCES: Registry[ImageSource] = Registry("finback.sources", "SOURCE", "image source")

@@ -1,0 +1,111 @@
+"""finback's own components, built on demand from Debian packages."""
+
+from __future__ import annotations
+
+from finback.component import image
+from finback.component.library import Component
+from finback.ground import event
+from finback.ground.diagnostic import error
+from finback.oci import image as oci_image
+from finback.oci.reference import Reference
+from finback.resolve.catalogue import Found, Wanted
+from finback.resolve.plan import ImagePin, PackagePin
+from finback.sources import ImageSource, Surroundings
+
+PREFIX = "docker.io/finback/"
+
+# The time of files that a component's own definition adds. A constant: an image depends on its pins and its definition
+# alone, not on when or for which system it was built. It is LinuxKit's (compat 2.11).
+EPOCH = 1492533000
+
+
+class LibraryCatalogue:
+    """Answers references of the form ``finback/NAME``."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+
+    def find(self, wanted: Wanted) -> Found:
+        """Build, or find in the store, the component that *wanted* names.
+
+        Raises:
+            FinbackError: F601, the lock does not fit and must not change; whatever building raises.
+
+        """
+        component = self._component(wanted)
+        locked = wanted.locked
+        pins = self._locked_packages(component, wanted)
+        if pins is None:
+            requirements = component.requirements(wanted.platform)
+            pins = ()
+            if requirements:
+                archive = self._around.archive(wanted.platform.architecture)
+                pins = archive.solve(requirements, component.definition.without or ())
+        digest = image.cached(component, pins, wanted.platform, self._around.store, EPOCH)
+        if digest is None:
+            digest = self._build(component, pins, wanted)
+        if wanted.frozen and locked is not None and locked.digest != digest:
+            raise error(
+                "F603",
+                f"{component.name} no longer builds to the image that the lock pins "
+                f"(locked {locked.digest}, built {digest})",
+                wanted.span,
+                help="another version of finback wrote this lock; run `finback lock` and look at the difference",
+            )
+        pin = ImagePin(
+            reference=wanted.reference,
+            digest=digest,
+            version=_version(component, pins),
+            definition=component.digest,
+            packages=pins,
+        )
+        return Found(pin=pin, config=oci_image.load(self._around.store, digest).config)
+
+    def _component(self, wanted: Wanted) -> Component:
+        reference = Reference.parse(wanted.reference)
+        name = reference.name.removeprefix(PREFIX)
+        if reference.tag or reference.digest:
+            raise error(
+                "F121",
+                f"library component finback/{name} takes no tag or digest",
+                wanted.span,
+                help=f"write finback/{name}; the lock file pins its packages and its image",
+            )
+        return self._around.library.get(name)
+
+    def _locked_packages(self, component: Component, wanted: Wanted) -> tuple[PackagePin, ...] | None:
+        locked = wanted.locked
+        if locked is None:
+            return None
+        if locked.definition == component.digest:
+            return locked.packages
+        if wanted.frozen:
+            raise error(
+                "F604",
+                f"component {component.name} has changed since the lock was written",
+                wanted.span,
+                help="run `finback lock` and commit the lock file",
+            )
+        return None
+
+    def _build(self, component: Component, pins: tuple[PackagePin, ...], wanted: Wanted):  # type: ignore[no-untyped-def] # noqa: ANN202
+        around = self._around
+        title = f"component {component.name} ({wanted.platform.architecture})"
+        with event.task(around.emit, f"component {component.name}", title):
+            if pins:
+                around.archive(wanted.platform.architecture).fetch(pins)
+            return image.build(component, pins, wanted.platform, around.store, EPOCH)
+
+
+def _version(component: Component, pins: tuple[PackagePin, ...]) -> str:
+    """The version of the package that the definition names first: what a person would call the component's version."""
+    names = component.definition.packages or ()
+    first = names[0].split()[0] if names else ""
+    return next((p.version for p in pins if p.name == first), "")
+
+
+def _open(surroundings: Surroundings) -> LibraryCatalogue:
+    return LibraryCatalogue(surroundings)
+
+
+SOURCE = ImageSource(claims=lambda reference: reference.name.startswith(PREFIX), open=_open, rank=10)

@@ -1,0 +1,1 @@
+"""YAML text to Spec: decode, merge, check, and the JSON Schema of it all."""

@@ -1,0 +1,324 @@
+"""YAML to records: each field's type decides what its value means, and every problem of a text is reported.
+
+Records are dataclasses whose fields are texts, numbers, switches, words (`Literal`), tuples, `Mapping[str, str]`,
+`int | str`, and records. A field's key is its name or its metadata's `key`; its field `origin` receives the positions.
+A key with nothing after it counts as not given. Anchors, aliases and merge keys (`<<`) work.
+
+Source: YAML 1.2.2; the merge key from YAML 1.1's type repository.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from finback.ground.diagnostic import Diagnostic, FinbackError
+from finback.ground.source import Origin, Source, Span, Step
+from finback.spec import hint, remedy, scalar
+from finback.spec.node import MAX_NODES, Mapping, Node, Scalar, Sequence, compose, too_large
+
+T = TypeVar("T")
+_BAD: Any = object()
+"""Stands for a value that has a problem, which is reported already."""
+_Spans = dict[tuple[Step, ...], Span]
+
+
+def load(cls: type[T], source: Source) -> T:
+    """Decode *source* as a record of class *cls*. An empty text is a record without fields.
+
+    Raises:
+        FinbackError: with every problem: F001 not YAML, F002 wrong kind of value, F003 wrong scalar, F004 unknown key,
+            F005 duplicate key, F006 missing key, F007 not one of the allowed words, F008 too large or nested, F009 not
+            text, F031 a LinuxKit template.
+
+    """
+    value, problems = load_partly(cls, source)
+    if problems:
+        raise FinbackError(*problems)
+    return typing.cast("T", value)
+
+
+def load_partly(cls: type[T], source: Source) -> tuple[T | None, tuple[Diagnostic, ...]]:
+    """What of *source* can be decoded, and the problems of the rest, in the order of the text.
+
+    What has a problem is left out: a field, a list's element, a record inside another; the root and the elements of its
+    lists stay if they have the keys that they need. None when the text is not YAML, or the root itself lacks a key.
+    """
+    try:
+        node = compose(source)
+        if node is None or (isinstance(node, Scalar) and node.is_null):
+            node = Mapping(Span(source, 0, 0), flow=False)
+        decoder = _Decoder()
+        value = decoder.record(cls, node, _Place())
+    except FinbackError as failure:
+        return None, failure.diagnostics
+    problems = sorted(decoder.problems, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
+    return (None if value is _BAD else value), tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the records a value stands: the key that holds it, and the records around it."""
+
+    key: str = ""
+    element: bool = False
+    """It is an element of the list that `key` holds."""
+    cls: type[Any] | None = None
+    """The record that has `key`."""
+    above: _Place | None = None
+
+    @property
+    def is_outer(self) -> bool:
+        """It is the root, or an element of one of the root's lists."""
+        return not self.key or (self.element and self.above is not None and not self.above.key)
+
+    @property
+    def words(self) -> str:
+        """For messages."""
+        return f"an element of `{self.key}`" if self.element else f"`{self.key}`" if self.key else "the file"
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of a record: its type, without None."""
+
+    name: str
+    kind: str
+    """"list", "map", "record", "word", "id" (a number or a text), "str", "int", "bool"."""
+    required: bool
+    cls: Any = None
+    """The record's class, the words, or the _Field of a list's elements."""
+
+
+class _Decoder:
+    def __init__(self) -> None:
+        self.problems: list[Diagnostic] = []
+        self._visited = 0
+
+    def fail(self, code: str, message: str, span: Span, help: str, *notes: str) -> Any:
+        self.problems.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
+        return _BAD
+
+    def record(self, cls: type[Any], node: Node, place: _Place) -> Any:
+        """A record; `_BAD` when it has a problem, but what can be read of the root and of its lists' elements."""
+        if not isinstance(node, Mapping):
+            return self.fail("F002", *remedy.for_record(place.words, element=place.element, keys=keys(cls), node=node))
+        values: dict[str, Any] = {}
+        spans: _Spans = {}
+        known = _fields(cls)
+        empty: dict[str, Span] = {}
+        before = len(self.problems)
+        pairs = self._pairs(node, place.words)
+        given = {key.text for key, _ in pairs}
+        for key, value in pairs:
+            name = key.text
+            if name not in known:
+                self._unknown(key, cls, place)
+                # What stands below a misspelt key is read as if it were spelt right.
+                name = hint.meant(name, known) or ""
+                if not name or name in given:
+                    continue
+            field = known[name]
+            self._visit(value)
+            if isinstance(value, Scalar) and value.is_null:
+                empty[name] = key.span
+                continue
+            spans[(name,)] = value.span
+            made = self._value(field, value, _Place(name, cls=cls, above=place), (name,), spans)
+            if made is not _BAD:
+                values[field.name] = made
+            elif field.required:
+                values[field.name] = None  # it is there, only wrong
+        span = _of_mapping(node)
+        self._missing([k for k, f in known.items() if f.required and f.name not in values], node, empty, place)
+        whole = not any(f.required and values.get(f.name) is None for f in known.values())
+        if len(self.problems) > before and not (whole and place.is_outer):
+            return _BAD
+        return cls(**values, origin=Origin(span, spans))
+
+    def _missing(self, missing: list[str], node: Mapping, empty: dict[str, Span], place: _Place) -> None:
+        for key in missing:
+            if key in empty:
+                self.fail("F006", f"`{key}` has no value", empty[key], f"write it after the colon: `{key}: ...`")
+        absent = [k for k in missing if k not in empty]
+        if absent:
+            named = next((v.text for k, v in node.pairs if isinstance(k, Scalar) and isinstance(v, Scalar)
+                          and k.text in ("name", "path") and v.text), "")  # fmt: skip
+            who = repr(named) if named else place.words
+            what = " and ".join(f"`{k}`" for k in absent)
+            self.fail(
+                "F006", f"{who} lacks {what}", _of_mapping(node), "add " + ", ".join(f"`{k}: ...`" for k in absent)
+            )
+
+    def _unknown(self, key: Scalar, cls: type[Any], place: _Place) -> None:
+        below = {k: holder for holder, f in reversed(_fields(cls).items()) for k in keys(_element(f).cls)}
+        above = keys(place.cls) if place.cls else ()
+        advice = hint.for_key(key.text, keys(cls), below, above, place.key)
+        where = f" in {place.words}" if place.key else ""
+        self.fail("F004", f"unknown key {scalar.shown(key)}{where}", key.span, advice)
+
+    def _pairs(self, node: Mapping, words: str) -> list[tuple[Scalar, Node]]:
+        """Keys and values, merge keys resolved; what stands here wins over what is merged in."""
+        own: dict[str, tuple[Scalar, Node]] = {}
+        merged: list[Node] = []
+        merges = 0
+        for key, value in node.pairs:
+            if not isinstance(key, Scalar):
+                self.fail("F002", f"a key of {words} is {remedy.kind(key)}", key.span, remedy.for_key(key))
+            elif key.text == "<<" and key.plain and not merges:
+                merges += 1
+                merged = value.items if isinstance(value, Sequence) else [value]
+            elif key.text in own or (merges and key.text == "<<" and key.plain):
+                self._duplicate(key, own)
+            else:
+                own[key.text] = (key, value)
+        for other in merged:
+            self._visit(other)
+            if not isinstance(other, Mapping):
+                advice = "name anchors of mappings: `<<: *NAME`, or `<<: [*ONE, *TWO]`"
+                self.fail("F002", f"`<<` merges mappings, not {remedy.kind(other)}", other.span, advice)
+                continue
+            for key, value in self._pairs(other, words):
+                own.setdefault(key.text, (key, value))
+        return list(own.values())
+
+    def _duplicate(self, key: Scalar, own: dict[str, tuple[Scalar, Node]]) -> None:
+        if key.text not in own:
+            advice = f"merge several mappings with one: `{key.text}: [*ONE, *TWO]`"
+            self.fail("F005", f"`{key.text}` is given twice", key.span, advice)
+            return
+        first = own[key.text][0].span
+        advice = "keep one of them" if not isinstance(own[key.text][1], Sequence) else "join the two lists"
+        self.fail("F005", f"`{key.text}` is given twice", key.span, advice, f"the first is on line {first.line + 1}")
+
+    def _value(self, field: _Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+        if field.kind == "list":
+            return self._list(field, node, place, steps, spans)
+        if field.kind == "map":
+            return self._map(node, place, steps, spans)
+        if field.kind == "record":
+            return self.record(field.cls, node, place)
+        if not isinstance(node, Scalar):
+            return self.fail("F002", *remedy.for_scalar(place.words, field.kind, place.key, node))
+        try:
+            return _SCALARS[field.kind](node, field.cls)
+        except scalar.MisfitError as misfit:
+            return self.fail(misfit.code, misfit.message, node.span, misfit.remedy)
+
+    def _list(self, field: _Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+        if not isinstance(node, Sequence):
+            return self.fail("F002", *remedy.for_list(place.key, keys(field.cls.cls), node))
+        made: list[Any] = []
+        inner = dataclasses.replace(place, element=True)
+        for item in node.items:
+            self._visit(item)
+            if isinstance(item, Scalar) and item.is_null:
+                advice = "write it after the dash, or remove the dash"
+                self.fail("F002", f"{inner.words} has no value", _dash(item.span), advice)
+                continue
+            value = self._value(field.cls, item, inner, (*steps, len(made)), spans)
+            if value is not _BAD:
+                spans[(*steps, len(made))] = value.origin.span if field.cls.kind == "record" else item.span
+                made.append(value)
+        # Elements with a problem are left out, so that the others can be checked too.
+        return tuple(made)
+
+    def _map(self, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+        if not isinstance(node, Mapping):
+            return self.fail("F002", *remedy.for_map(place.key, node))
+        out = {}
+        bad = False
+        for key, value in self._pairs(node, place.words):
+            self._visit(value)
+            spans[(*steps, key.text)] = value.span
+            if not isinstance(value, Scalar):
+                bad = True
+                self.fail("F002", *remedy.for_scalar(f"`{key.text}`", "str", place.key, value))
+            elif value.is_null:
+                bad = True
+                self.fail("F002", f"`{key.text}` has no value", key.span, f'write `{key.text}: ""` for an empty text')
+            else:
+                out[key.text] = value.text
+        return _BAD if bad else out
+
+    def _visit(self, node: Node) -> None:
+        """Count values as they are used: aliases let a short text stand for an enormous one."""
+        self._visited += 1
+        if self._visited > MAX_NODES:
+            raise too_large(f"its aliases make more than {MAX_NODES} values of it", node.span)
+
+
+_SCALARS: dict[str, Callable[[Scalar, Any], Any]] = {
+    "str": lambda node, _: node.text,
+    "int": lambda node, _: scalar.whole_number(node),
+    "bool": lambda node, _: scalar.switch(node),
+    "word": scalar.word,
+    "id": lambda node, _: node.text if (value := scalar.number(node)) is None else value,
+}
+
+
+def _of_mapping(node: Mapping) -> Span:
+    """What to underline for a record: its first line."""
+    if node.flow or not node.pairs:
+        return node.span
+    first = node.pairs[0][0].span
+    return first if first.line == node.span.line else node.span
+
+
+def _dash(span: Span) -> Span:
+    """The dash of the list element without a value that would stand at *span*."""
+    before = span.source.line(span.line)[: span.column].rstrip()
+    return Span(span.source, span.line, len(before) - 1) if before.endswith("-") else span
+
+
+_KNOWN: dict[type[Any], dict[str, _Field]] = {}
+
+
+def keys(cls: Any) -> tuple[str, ...]:
+    """The keys of a record's class, those without which it can't be first; none for anything else."""
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        return ()
+    known = _fields(cls)
+    return tuple(sorted(known, key=lambda k: not known[k].required))
+
+
+def _element(field: _Field) -> _Field:
+    return field.cls if field.kind == "list" else field
+
+
+def _fields(cls: type[Any]) -> dict[str, _Field]:
+    """The fields of *cls* by key, worked out once."""
+    if cls not in _KNOWN:
+        annotations = typing.get_type_hints(cls)
+        _KNOWN[cls] = {
+            f.metadata.get("key", f.name): _field(
+                f.name,
+                annotations[f.name],
+                required=f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING,
+            )
+            for f in dataclasses.fields(cls)
+            if f.name != "origin"
+        }
+    return _KNOWN[cls]
+
+
+def _field(name: str, annotation: Any, *, required: bool) -> _Field:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        real = [a for a in arguments if a is not type(None)]
+        return _Field(name, "id", required) if set(real) == {int, str} else _field(name, real[0], required=required)
+    kind, inner = annotation.__name__, typing.cast("Any", None)
+    if origin is tuple:
+        kind, inner = "list", _field(name, arguments[0], required=False)
+    elif origin is Literal:
+        kind, inner = "word", arguments
+    elif isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
+        kind = "map"
+    elif dataclasses.is_dataclass(annotation):
+        kind, inner = "record", annotation
+    return _Field(name, kind, required, inner)

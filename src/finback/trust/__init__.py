@@ -1,0 +1,1 @@
+"""Bytes in, verdict out: signatures and who may make them. Time is a parameter."""

@@ -1,0 +1,164 @@
+"""Every format that is found: the same bytes twice, and a listing that is the tree."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from finback.assemble import build as assembling
+from finback.assemble.contents import StoreContents
+from finback.assemble.system import Compression
+from finback.codec import cpio, tar
+from finback.codec.compress import zstd_decompressor
+from finback.ground.event import silent
+from finback.ground.platform import Platform
+from finback.host.store import Store
+from finback.oci import image
+from finback.outputs import FORMATS, Options
+from finback.resolve.plan import Container, FilePlan, ImagePin, KernelPlan, Plan, VolumePlan
+from finback.spec.model import Interface, Runtime, Settings
+from finback.tree.content import Inline, Slice, read_inline
+from finback.tree.entry import Directory, File, Symlink
+
+
+def pin(store: Store, name: str, entries: list) -> ImagePin:
+    with store.ingest() as ingest:
+        for chunk in tar.encode(entries, read_inline):
+            ingest.write(chunk)
+    digest = image.write(store, [ingest.digest], {"os": "linux", "architecture": "amd64"})
+    return ImagePin(reference=f"docker.io/test/{name}", digest=digest)
+
+
+def make_plan(store: Store) -> Plan:
+    kernel = pin(
+        store,
+        "kernel",
+        [File(path="kernel", content=Inline(b"K" * 3000)), File(path="usr/lib/modules/6/a.ko", content=Inline(b"M"))],
+    )
+    init = pin(
+        store, "init", [File(path="init", mode=0o755), Symlink(path="bin", target="usr/bin"), Directory(path="usr/bin")]
+    )
+    web = pin(store, "web", [File(path="usr/bin/web", mode=0o755, content=Inline(b"W" * 70000))])
+    service = Container(
+        section="services",
+        index=0,
+        name="web",
+        image=web,
+        settings=Settings(
+            command=("/usr/bin/web",),
+            binds=("data:/data",),
+            runtime=Runtime(interfaces=(Interface(name="x", add="dummy"),)),
+        ),
+    )
+    step = Container(
+        section="onboot", index=0, name="once", image=web, settings=Settings(command=("x",), readonly=True)
+    )
+    return Plan(
+        name="t",
+        platform=Platform(),
+        epoch=1000,
+        kernel=KernelPlan(image=kernel, cmdline="console=ttyS0"),
+        init=(init,),
+        volumes=(VolumePlan(index=0, name="data"),),
+        onboot=(step,),
+        services=(service,),
+        files=(FilePlan(index=0, path="etc/deep/motd", content=store.put(b"hi"), size=2, mode=0o644),),
+    )
+
+
+def outputs(name: str, root: Path, options: Options = Options()) -> dict[str, bytes]:  # noqa: B008
+    store = Store(root)
+    plan = make_plan(store)
+    system = assembling.build(plan, store)
+    contents = StoreContents(store, plan, silent)
+    made = {}
+    for written in FORMATS.get(name).write(system, contents, options):
+        pieces = (b"".join(store.chunks(p)) if isinstance(p, Slice) else bytes(p) for p in written.body())
+        made[written.suffix] = b"".join(pieces)
+    return made
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_same_bytes_twice(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = outputs(name, tmp_path / "one")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.chdir(tmp_path)
+    assert outputs(name, tmp_path / "two" / "deeper") == first
+    assert first
+    assert all(first.values())
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_format_says_what_it_is(name: str) -> None:
+    assert FORMATS.summary(name).endswith(".")
+    page = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
+    assert f"`{name}`" in page.read_text()
+
+
+def initrd_entries(data: bytes, decompress: bool) -> list:
+    if not decompress:
+        return cpio.decode(data)
+    out = []
+    while data.strip(b"\0"):
+        decompressor = zstd_decompressor()
+        out += cpio.decode(decompressor.decompress(data.lstrip(b"\0")))
+        data = decompressor.unused_data
+    return out
+
+
+@pytest.mark.parametrize("method", ["zstd", "none"])
+def test_the_initrd_holds_the_tree_with_parents_first(method: str, tmp_path: Path) -> None:
+    made = outputs("kernel+initrd", tmp_path, Options(compression=Compression(method)))
+    assert made["-kernel"] == b"K" * 3000
+    assert made["-cmdline"] == b"console=ttyS0"
+    entries = initrd_entries(made["-initrd.img"], method == "zstd")
+    seen: set[str] = set()
+    for entry in entries:
+        parent = entry.path.rpartition("/")[0]
+        assert not parent or parent in seen, entry.path
+        seen.add(entry.path)
+    assert {"init", "bin", "usr/lib/modules/6/a.ko", "etc/deep/motd", "etc/finback/plan.json"} <= seen
+    assert {f"containers/services/web/{n}" for n in ("config.json", "runtime.json", "prepare", "rootfs", "tmp")} <= seen
+    assert "containers/volumes/data/merged" in seen
+    assert sum(e.path.endswith("usr/bin/web") for e in entries) == 1
+    assert not any(e.path == "kernel" for e in entries)
+
+
+def test_the_bundle_is_linuxkits_and_ours(tmp_path: Path) -> None:
+    entries = {e.path: e for e in initrd_entries(outputs("kernel+initrd", tmp_path)["-initrd.img"], True)}
+    folder = "containers/services/web"
+    theirs = json.loads(entries[f"{folder}/config.json"].content.data)
+    ours = json.loads(entries[f"{folder}/bundle/config.json"].content.data)
+    assert theirs["root"] == {"path": "rootfs"}
+    assert ours["root"] == {"path": "/containers/services/web/rootfs"}
+    assert ours["hooks"]["createRuntime"][0]["args"] == ["attach", "/containers/services/web"]
+    assert {k: v for k, v in ours.items() if k not in ("root", "hooks")} == {
+        k: v for k, v in theirs.items() if k != "root"
+    }
+    data = next(m for m in theirs["mounts"] if m["destination"] == "/data")
+    assert data["source"] == "/containers/volumes/data/merged"
+    prepare = entries[f"{folder}/prepare"].content.data.decode()
+    assert "mount -t overlay" in prepare
+    assert 'netns "$1"' in prepare or 'nsenter -t "$1"' in prepare
+
+
+def test_the_tar_says_where_everything_comes_from(tmp_path: Path) -> None:
+    data = outputs("tar", tmp_path)[".tar"]
+    members = {m.name: m for m in tarfile.open(fileobj=io.BytesIO(data))}
+    assert len(members) == len(tarfile.open(fileobj=io.BytesIO(data)).getnames())
+    for name, member in members.items():
+        assert set(member.pax_headers) >= {"LINUXKIT.source", "LINUXKIT.location"}, name
+    assert members["boot/kernel"].pax_headers["LINUXKIT.location"] == "kernel"
+    assert members["etc/deep/motd"].pax_headers["LINUXKIT.source"] == "linuxkit.files"
+    assert members["init"].pax_headers["LINUXKIT.location"] == "init[0]"
+
+
+def test_tar_kernel_initrd_holds_the_same_initrd(tmp_path: Path) -> None:
+    one = outputs("kernel+initrd", tmp_path / "a")
+    archive = tarfile.open(fileobj=io.BytesIO(outputs("tar-kernel-initrd", tmp_path / "b")["-initrd.tar"]))
+    assert archive.getnames() == ["kernel", "initrd.img", "cmdline"]
+    assert archive.extractfile("initrd.img").read() == one["-initrd.img"]

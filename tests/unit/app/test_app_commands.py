@@ -1,0 +1,111 @@
+"""The command line as a user meets it, without network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TALK = ROOT / "tests" / "fixtures" / "linuxkit" / "talk.yml"
+
+
+@pytest.fixture
+def finback(tmp_path: Path):
+    env = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "FINBACK_MIRROR": "http://127.0.0.1:9/debian",
+        "LC_ALL": "C.UTF-8",
+    }
+    env.pop("http_proxy", None)
+
+    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "finback", *arguments]
+        return subprocess.run(
+            command, env={**env, **changes}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def test_version_and_help_are_instant_and_whole(finback) -> None:
+    assert finback("version", "--short").stdout.strip() == "0.1.0"
+    shown = finback("--help").stdout
+    assert "Build artifacts from one YAML file" in shown
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "finback", "version"], capture_output=True, text=True, check=True
+    )
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"yaml", "urllib3", "rich", "pysequoia", "asyncio", "tarfile", "lzma", "finback.spec.model"}
+
+
+def test_plan_without_looking_up_needs_nothing(finback, tmp_path: Path) -> None:
+    done = finback("plan", "--no-resolve", str(TALK))
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert [s["name"] for s in plan["services"]] == ["rngd", "nginx"]
+    assert "nothing in this file configures a network" in done.stderr
+    assert not list(tmp_path.glob("*.lock"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/fixtures/linuxkit").glob("*.yml")), ids=lambda p: p.stem)
+def test_every_linuxkit_file_has_a_plan(finback, path: Path) -> None:
+    if "source:" in path.read_text():
+        # Files of the machine that builds are not there; that is said, with the line.
+        done = finback("plan", "--no-resolve", str(path))
+        assert done.returncode in (0, 1)
+        assert done.returncode == 0 or "F022" in done.stderr
+        return
+    done = finback("plan", "--no-resolve", str(path))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("build", "none.yml"), 5, "F410"),
+        (("build", "bad.yml"), 1, "bad.yml:1:1"),
+        (("build", "web.yml"), 3, "F201"),
+        (("build", "unknown.yml"), 1, "did you mean finback/nginx"),
+        (("build", "foreign.yml"), 1, "use --library"),
+        (("build", "-f", "nope", "web.yml"), 3, ""),
+        (("build", "--frozen", "web.yml"), 1, "F602"),
+        (("build", "--arch", "vax", "web.yml"), 2, "not a platform"),
+        (("build", "--substitute", "x", "web.yml"), 1, "F020"),
+        (("component", "show", "nginks"), 1, "did you mean finback/nginx"),
+        (("why",), 2, "Missing argument"),
+        (("biuld",), 2, "Did you mean build"),
+        (("run", "web"), 1, ""),
+        (("stop", "web"), 1, ""),
+    ],
+)
+def test_what_goes_wrong_is_said(finback, tmp_path: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
+    (tmp_path / "bad.yml").write_text("kernal: {}\n")
+    (tmp_path / "web.yml").write_text("init: [finback/init]\n")
+    (tmp_path / "unknown.yml").write_text("init: [finback/nginks]\n")
+    (tmp_path / "foreign.yml").write_text("init: ['linuxkit/init:v1']\n")
+    done = finback(*arguments)
+    if arguments[0] in ("run", "stop"):
+        assert done.returncode in (5, 6)
+        assert "error[F52" in done.stderr
+    else:
+        assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    made = {p.name for p in tmp_path.iterdir()} - {"bad.yml", "web.yml", "unknown.yml", "foreign.yml"}
+    assert made <= {"cache", "config", "state"}
+
+
+def test_schema_components_and_completion(finback) -> None:
+    assert json.loads(finback("schema").stdout)["$schema"].endswith("2020-12/schema")
+    rows = json.loads(finback("component", "list", "--json").stdout)
+    assert {"kernel", "init", "nginx", "redis", "sshd"} <= {r["name"] for r in rows}
+    assert "_FINBACK_COMPLETE" in finback("completion", "bash").stdout
+    assert json.loads(finback("ps", "--json").stdout) == []

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finback.backends import BACKENDS, Disk, Forward, Machine
+from finback.ground.platform import ARCHITECTURES
+
+
+def machine(**changes: Any) -> Machine:
+    values: dict[str, Any] = {
+        "name": "web", "architecture": "amd64", "kernel": Path("/k"), "initrd": Path("/i"), "cmdline": "console=ttyS0",
+        "mac": "52:54:00:01:02:03", "uuid": "u", "state": Path("/s"), "sockets": Path("/r"),
+    }  # fmt: skip
+    return Machine(**{**values, **changes})
+
+
+def argv(**changes: Any) -> str:
+    return " ".join(BACKENDS.get("qemu").command(machine(**changes)).argv)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "-kernel /k -initrd /i -append console=ttyS0 -nodefaults"),
+        ({}, "qemu-system-x86_64 -name web -machine q35,sata=off,usb=off,accel=tcg -cpu max -smp 1 -m 1024M -uuid u "),
+        ({"architecture": "arm64"}, "qemu-system-aarch64 -name web -machine virt,gic-version=max,accel=tcg -cpu max,"),
+        ({"architecture": "riscv64"}, "qemu-system-riscv64 -name web -machine virt,accel=tcg -cpu rv64 "),
+        ({"architecture": "s390x"}, "qemu-system-s390x -name web -machine s390-ccw-virtio,accel=tcg -cpu max "),
+        ({"architecture": "s390x"}, "-device virtio-net-ccw,netdev=net0,mac=52:54:00:01:02:03"),
+        ({"architecture": "s390x"}, "-device sclpconsole,chardev=console"),
+        ({"accelerator": "kvm"}, "accel=kvm -cpu host"),
+        ({"accelerator": "hvf", "architecture": "arm64"}, "accel=hvf -cpu host"),
+        ({"cpus": 3, "memory": 128}, "-smp 3 -m 128M"),
+        ({}, "-pidfile /s/pid"),
+        ({"forwards": (Forward(host=8080, guest=80),)}, "user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80 -device"),
+        (
+            {"forwards": (Forward(host=53, guest=5353, protocol="udp", address="0.0.0.0"),)},
+            "user,id=net0,hostfwd=udp:0.0.0.0:53-:5353 ",
+        ),
+        ({}, "-device virtio-net-pci,netdev=net0,mac=52:54:00:01:02:03,romfile="),
+        ({"networking": "tap,tap3"}, "tap,id=net0,ifname=tap3,script=no,downscript=no"),
+        ({"networking": "bridge,br0"}, "bridge,id=net0,br=br0"),
+        (
+            {"disks": (Disk(path=Path("/d,1")),)},
+            "format=raw,discard=unmap,file=/d,,1 -device virtio-blk-pci,drive=disk0",
+        ),
+        ({"disks": (Disk(path=Path("/a")), Disk(path=Path("/b"), format="qcow2"))}, "id=disk1,format=qcow2,"),
+        ({"discs": (Path("/c.iso"),)}, "if=none,id=disc0,readonly=on,format=raw,file=/c.iso"),
+        ({"foreground": True}, "stdio,id=console,mux=on,signal=off,logfile=/s/console.log"),
+        ({"foreground": False}, "-chardev file,id=console,path=/s/console.log -serial chardev:console"),
+        ({}, "file,id=events,path=/s/events.jsonl -device virtserialport,chardev=events,name=finback.events"),
+        ({}, "socket,id=control,path=/r/control.sock,server=on,wait=off -device virtserialport,chardev=control,"),
+        ({}, "socket,id=qmp,path=/r/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"),
+        ({"reboot": False}, "-no-reboot"),
+        ({"state": Path("/a,b")}, "-pidfile /a,b/pid"),
+        ({"state": Path("/a,b")}, "path=/a,,b/events.jsonl"),
+    ],
+)
+def test_the_command_line(changes: dict[str, Any], expected: str) -> None:
+    assert expected in argv(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "absent"),
+    [
+        ({"networking": "none"}, "net"),
+        ({"architecture": "s390x"}, "-pci"),
+        ({"architecture": "s390x"}, "-serial chardev"),
+        ({"foreground": False}, "mux"),
+        ({}, "-no-reboot"),
+    ],
+)
+def test_what_the_command_line_leaves_out(changes: dict[str, Any], absent: str) -> None:
+    assert absent not in argv(**changes)
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("foreground", [True, False])
+def test_every_chardev_and_drive_is_made_once_and_used(architecture: str, foreground: bool) -> None:
+    text = argv(architecture=architecture, foreground=foreground, disks=(Disk(path=Path("/d")),), discs=(Path("/c"),))
+    made = re.findall(r"\bid=(\w+)", text)
+    used = set(re.findall(r"(?:chardev[=:]|drive=|netdev=)(\w+)", text))
+    assert sorted(made) == sorted(used)
+    assert BACKENDS.get("qemu").programs(machine(architecture=architecture)) == (text.split()[0],)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finback.ground.diagnostic import FinbackError
+from finback.ground.digest import Digest
+from finback.host import file
+from finback.host.store import Store
+from finback.tree.content import Slice
+
+
+def code(failure: pytest.ExceptionInfo[FinbackError]) -> str:
+    return failure.value.diagnostics[0].code
+
+
+def test_a_blob_comes_back(store: Store) -> None:
+    digest = store.put(b"hello")
+    assert store.read(digest) == b"hello"
+    assert b"".join(store.chunks(Slice(digest, 1, 3))) == b"ell"
+    assert (store.root / "oci-layout").read_text() == '{"imageLayoutVersion":"1.0.0"}'
+
+
+def test_a_flipped_bit_is_found_and_the_blob_removed(store: Store) -> None:
+    digest = store.put(b"hello")
+    store.path(digest).write_bytes(b"hellp")
+    with pytest.raises(FinbackError) as failure:
+        store.read(digest)
+    assert code(failure) == "F401"
+    assert not store.has(digest)
+    store.put(b"hello")
+    store.path(digest).write_bytes(b"hellq")
+    with pytest.raises(FinbackError):
+        list(Store(store.root).chunks(Slice(digest, 0, 5)))
+
+
+def test_wrong_bytes_and_too_many_bytes_never_enter(store: Store) -> None:
+    with pytest.raises(FinbackError) as failure, store.ingest(Digest.of(b"a")) as ingest:
+        ingest.write(b"b")
+    assert code(failure) == "F301"
+    with pytest.raises(FinbackError) as failure, store.ingest(limit=3) as ingest:
+        ingest.write(b"abcd")
+    assert code(failure) == "F302"
+    assert not list((store.root / "tmp").iterdir())
+    assert not list((store.root / "blobs/sha256").iterdir())
+
+
+def test_an_interrupt_leaves_nothing(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), store.ingest() as ingest:
+        ingest.write(b"x")
+        raise KeyboardInterrupt
+    assert not list((store.root / "tmp").iterdir())
+    with pytest.raises(KeyboardInterrupt), file.writing(tmp_path / "out") as out:
+        out.write(b"x")
+        raise KeyboardInterrupt
+    assert not (tmp_path / "out").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_full_disk_is_said(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(FinbackError) as failure, file.writing(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert code(failure) == "F403"
+    with pytest.raises(FinbackError) as failure, store.ingest():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert code(failure) == "F403"
+    assert failure.value.status == 5
+
+
+def test_appending_checks_every_blob(store: Store, tmp_path: Path) -> None:
+    one, two = store.put(b"one" * 1000), store.put(b"two" * 1000)
+    with file.writing(tmp_path / "out") as out:
+        file.append_verified(store, out, [Slice(one, 0, 3000), Slice(two, 3, 6)])
+    assert (tmp_path / "out").read_bytes() == b"one" * 1000 + b"twotwo"
+    fresh = Store(store.root)
+    fresh.path(two).write_bytes(b"twx" * 1000)
+    with pytest.raises(FinbackError), file.writing(tmp_path / "bad") as out:
+        file.append_verified(fresh, out, [Slice(one, 0, 3000), Slice(two, 0, 3000)])
+    assert not (tmp_path / "bad").exists()
+
+
+def test_two_processes_use_one_store(store: Store) -> None:
+    script = (
+        "import sys;from pathlib import Path;from finback.host.store import Store;s=Store(Path(sys.argv[1]))\n"
+        "for i in range(30):\n s.put(b'%d'%i); s.tag(sys.argv[2]+str(i), {'digest':'x','size':1,'mediaType':'y'})"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, str(store.root), n]) for n in "ab"]
+    assert [p.wait(60) for p in running] == [0, 0]
+    assert all(store.tagged(f"{n}{i}") for n in "ab" for i in range(30))
+
+
+def test_actions_are_remembered_and_damage_is_forgotten(store: Store) -> None:
+    key = Digest.of(b"k")
+    assert store.recall(key) is None
+    store.remember(key, {"a": 1})
+    assert store.recall(key) == {"a": 1}
+    (store.root / "actions" / key.encoded).write_text("{")
+    assert store.recall(key) is None
+
+
+def test_reading_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * 11)
+    with pytest.raises(FinbackError) as failure:
+        file.read(tmp_path / "big", limit=10)
+    assert code(failure) == "F411"
+    with pytest.raises(FinbackError) as failure:
+        file.read(tmp_path / "none", limit=10)
+    assert code(failure) == "F410"

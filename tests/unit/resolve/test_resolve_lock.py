@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from finback.ground.diagnostic import FinbackError
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+from finback.resolve import lock as locking
+from finback.resolve.lock import Lock
+from finback.resolve.plan import ImagePin, PackagePin, Plan
+from finback.resolve.substitute import Rule, substitute
+
+
+def pin(version: str = "1") -> ImagePin:
+    package = PackagePin(
+        name="nginx",
+        version=version,
+        architecture="amd64",
+        filename="pool/n.deb",
+        size=3,
+        digest=Digest.of(version.encode()),
+    )
+    return ImagePin(
+        reference="docker.io/finback/nginx",
+        digest=Digest.of(b"m" + version.encode()),
+        version=version,
+        packages=(package,),
+    )
+
+
+def lock(version: str = "1") -> Lock:
+    return Lock().with_plan(Plan(name="t", platform=Platform(), epoch=0, init=(pin(version),)))
+
+
+def test_a_lock_comes_back_from_its_text() -> None:
+    assert locking.decode(locking.encode(lock()), "t.lock") == lock()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"version": 9, "platforms": {}}', '{"version":1,"platforms":{"x":{"y":{}}}}']
+)
+def test_what_is_no_lock_is_said(text: str) -> None:
+    with pytest.raises(FinbackError) as failure:
+        locking.decode(text, "t.lock")
+    assert failure.value.diagnostics[0].code == "F601"
+
+
+def test_other_platforms_stay() -> None:
+    arm = Plan(name="t", platform=Platform("linux", "arm64"), epoch=0, init=(pin("2"),))
+    both = lock().with_plan(arm)
+    assert both.pin("linux/amd64", "docker.io/finback/nginx").version == "1"
+    assert (
+        both.without("linux/arm64", ["docker.io/finback/nginx"]).pin("linux/arm64", "docker.io/finback/nginx") is None
+    )
+
+
+def test_changes_name_image_and_package() -> None:
+    changes = locking.compare(lock("1"), lock("2"))
+    assert [(c.subject.strip(), c.after.split()[0]) for c in changes] == [
+        ("docker.io/finback/nginx", "2"),
+        ("nginx", "2"),
+    ]
+    assert locking.compare(lock(), lock()) == ()
+
+
+def test_rules_answer_names_without_their_tags() -> None:
+    answer = substitute([Rule.parse("linuxkit/*=finback/*"), Rule.parse("nginx=finback/nginx")], lambda n: "finback/l")
+    assert answer("linuxkit/init:abc") == "finback/init"
+    assert answer("nginx:alpine") == "finback/nginx"
+    assert answer("docker.io/library/nginx") == "finback/nginx"
+    assert answer("other/x") == "finback/l"
+    for bad in ("x", "=y", "a*b*=c", "a=b*"):
+        with pytest.raises(FinbackError):
+            Rule.parse(bad)
