@@ -22,6 +22,7 @@ from finback.host.process import Command
 from finback.host.terminal import lent
 
 INTERVAL = 0.02
+EXEC_TRIES = 50
 # A value, so that the type checker reads the code for every system.
 SYSTEM: str = sys.platform
 PR_SET_PDEATHSIG = 1
@@ -118,17 +119,28 @@ def is_ours(pid: int, word: str) -> bool:
     if pid <= 0:
         return False
     if SYSTEM == "linux":
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return False
-        # A zombie has ended, whatever its parent makes of it.
-        return stat.rpartition(")")[2].split()[0] not in ("Z", "X") and word.encode() in arguments.split(b"\0")
+        return _is_ours_on_linux(Path(f"/proc/{pid}"), word.encode())
     done = subprocess.run(
         ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return word in done.stdout.split()[1:] and not done.stdout.startswith("Z")
+
+
+def _is_ours_on_linux(process: Path, word: bytes) -> bool:
+    for _ in range(EXEC_TRIES):
+        try:
+            stat = (process / "stat").read_text(errors="replace")
+            arguments = (process / "cmdline").read_bytes()
+        except OSError:
+            return False
+        # A zombie has ended, whatever its parent makes of it.
+        if stat.rpartition(")")[2].split()[0] in ("Z", "X"):
+            return False
+        if arguments:
+            return word in arguments.split(b"\0")
+        # Within execve(2) a process has no arguments: the parent goes on before they are in place.
+        time.sleep(INTERVAL)
+    return False
 
 
 def end(pid: int, word: str, timeout: float) -> bool:
