@@ -54,7 +54,8 @@ def main() -> None:
         sizes = sum(p.stat().st_size for p in folder.glob("talk-*"))
         copy = seconds("cp", "talk-initrd.img", "talk-kernel", "cold/", cwd=folder)
         print(
-            f"rebuild            {again:6.2f} s    {sizes / 1e6:.0f} MB written; cp of it {copy:.2f} s, ratio {again / copy:.1f}"
+            f"rebuild            {again:6.2f} s    {sizes / 1e6:.0f} MB written; "
+            f"cp of it {copy:.2f} s, ratio {again / copy:.1f}"
         )
         spec = (folder / "talk.yml").read_text()
         taken = []

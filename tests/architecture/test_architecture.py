@@ -51,7 +51,7 @@ def test_module(path: Path) -> None:
 
 
 def test_values_are_frozen_and_slotted() -> None:
-    mutable = {"Workspace", "Unpacked", "_State"}
+    mutable = {"Workspace", "Unpacked", "_State", "_Group"}
     # Parts of a syntax tree, which its builder completes, and the state of a search.
     mutable |= {"Scalar", "Sequence", "Mapping", "Node"}
     for found in pkgutil.walk_packages(finback.__path__, "finback."):
@@ -65,7 +65,7 @@ def test_values_are_frozen_and_slotted() -> None:
                     assert value.__dataclass_params__.frozen, value
 
 
-@pytest.mark.parametrize("command", [["ruff", "check", "src", "scripts"], ["mypy"]], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids="-".join)
 def test_linter(command: list[str]) -> None:
     program = Path(sys.executable).with_name(command[0])
     done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -76,7 +76,8 @@ def test_linter(command: list[str]) -> None:
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
 def test_shell_scripts() -> None:
     guest = ROOT / "components/init/rootfs"
-    scripts = [guest / "init", *sorted((guest / "usr/lib/finback").iterdir()), ROOT / "scripts/setup-system"]
+    parts = sorted(p for p in (guest / "usr/lib/finback").rglob("*") if p.is_file() and p.name != "timeout-kill")
+    scripts = [guest / "init", *parts, ROOT / "scripts/setup-system"]
     done = subprocess.run(
         ["shellcheck", "-x", "-e", "SC1091,SC2154", *scripts], capture_output=True, text=True, check=False
     )

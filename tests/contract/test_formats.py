@@ -40,7 +40,13 @@ def make_plan(store: Store) -> Plan:
         [File(path="kernel", content=Inline(b"K" * 3000)), File(path="usr/lib/modules/6/a.ko", content=Inline(b"M"))],
     )
     init = pin(
-        store, "init", [File(path="init", mode=0o755), Symlink(path="bin", target="usr/bin"), Directory(path="usr/bin")]
+        store,
+        "init",
+        [
+            File(path="init", mode=0o755),
+            *(Symlink(path=n, target=f"usr/{n}") for n in ("bin", "lib")),
+            *(Directory(path=f"usr/{n}") for n in ("bin", "lib")),
+        ],
     )
     web = pin(store, "web", [File(path="usr/bin/web", mode=0o755, content=Inline(b"W" * 70000))])
     service = Container(
@@ -148,8 +154,9 @@ def test_the_bundle_is_linuxkits_and_ours(tmp_path: Path) -> None:
 
 def test_the_tar_says_where_everything_comes_from(tmp_path: Path) -> None:
     data = outputs("tar", tmp_path)[".tar"]
-    members = {m.name: m for m in tarfile.open(fileobj=io.BytesIO(data))}
-    assert len(members) == len(tarfile.open(fileobj=io.BytesIO(data)).getnames())
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        members = {m.name: m for m in archive}
+        assert len(members) == len(archive.getnames())
     for name, member in members.items():
         assert set(member.pax_headers) >= {"LINUXKIT.source", "LINUXKIT.location"}, name
     assert members["boot/kernel"].pax_headers["LINUXKIT.location"] == "kernel"
@@ -159,6 +166,6 @@ def test_the_tar_says_where_everything_comes_from(tmp_path: Path) -> None:
 
 def test_tar_kernel_initrd_holds_the_same_initrd(tmp_path: Path) -> None:
     one = outputs("kernel+initrd", tmp_path / "a")
-    archive = tarfile.open(fileobj=io.BytesIO(outputs("tar-kernel-initrd", tmp_path / "b")["-initrd.tar"]))
-    assert archive.getnames() == ["kernel", "initrd.img", "cmdline"]
-    assert archive.extractfile("initrd.img").read() == one["-initrd.img"]
+    with tarfile.open(fileobj=io.BytesIO(outputs("tar-kernel-initrd", tmp_path / "b")["-initrd.tar"])) as archive:
+        assert archive.getnames() == ["kernel", "initrd.img", "cmdline"]
+        assert archive.extractfile("initrd.img").read() == one["-initrd.img"]

@@ -57,8 +57,8 @@ PROBES = {
         arguments=("-machine", "virt", "-bios", "none", "-kernel", "{image}"),
         status=0,
     ),
-    # An initial PSW that leads to 8 KiB, and there: larl %r1,.+16; lpswe 0(%r1); and 16 bytes further a PSW that waits at
-    # 0xfff without interrupts, which is how such a guest says that it is done.
+    # An initial PSW that leads to 8 KiB, and there: larl %r1,.+16; lpswe 0(%r1); and 16 bytes further a PSW that waits
+    # at 0xfff without interrupts, which is how such a guest says that it is done.
     "s390x": Probe(
         image=bytes.fromhex("00080000 80002000").ljust(8192, b"\0")
         + bytes.fromhex("c01000000008 b2b21000 000000000000 0002000180000000 0000000000000fff"),

@@ -6,16 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Finback = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).resolve().parents[3]
 TALK = ROOT / "tests" / "fixtures" / "linuxkit" / "talk.yml"
 
 
 @pytest.fixture
-def finback(tmp_path: Path):
+def finback(tmp_path: Path) -> Finback:
     env = {
         **os.environ,
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
@@ -35,7 +37,7 @@ def finback(tmp_path: Path):
     return run
 
 
-def test_version_and_help_are_instant_and_whole(finback) -> None:
+def test_version_and_help_are_instant_and_whole(finback: Finback) -> None:
     assert finback("version", "--short").stdout.strip() == "0.1.0"
     shown = finback("--help").stdout
     assert "Build artifacts from one YAML file" in shown
@@ -46,7 +48,7 @@ def test_version_and_help_are_instant_and_whole(finback) -> None:
     assert not loaded & {"yaml", "urllib3", "rich", "pysequoia", "asyncio", "tarfile", "lzma", "finback.spec.model"}
 
 
-def test_plan_without_looking_up_needs_nothing(finback, tmp_path: Path) -> None:
+def test_plan_without_looking_up_needs_nothing(finback: Finback, tmp_path: Path) -> None:
     done = finback("plan", "--no-resolve", str(TALK))
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
@@ -56,7 +58,7 @@ def test_plan_without_looking_up_needs_nothing(finback, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests/fixtures/linuxkit").glob("*.yml")), ids=lambda p: p.stem)
-def test_every_linuxkit_file_has_a_plan(finback, path: Path) -> None:
+def test_every_linuxkit_file_has_a_plan(finback: Finback, path: Path) -> None:
     if "source:" in path.read_text():
         # Files of the machine that builds are not there; that is said, with the line.
         done = finback("plan", "--no-resolve", str(path))
@@ -86,7 +88,9 @@ def test_every_linuxkit_file_has_a_plan(finback, path: Path) -> None:
         (("stop", "web"), 1, ""),
     ],
 )
-def test_what_goes_wrong_is_said(finback, tmp_path: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
+def test_what_goes_wrong_is_said(
+    finback: Finback, tmp_path: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
     (tmp_path / "bad.yml").write_text("kernal: {}\n")
     (tmp_path / "web.yml").write_text("init: [finback/init]\n")
     (tmp_path / "unknown.yml").write_text("init: [finback/nginks]\n")
@@ -103,7 +107,7 @@ def test_what_goes_wrong_is_said(finback, tmp_path: Path, arguments: tuple[str, 
     assert made <= {"cache", "config", "state"}
 
 
-def test_schema_components_and_completion(finback) -> None:
+def test_schema_components_and_completion(finback: Finback) -> None:
     assert json.loads(finback("schema").stdout)["$schema"].endswith("2020-12/schema")
     rows = json.loads(finback("component", "list", "--json").stdout)
     assert {"kernel", "init", "nginx", "redis", "sshd"} <= {r["name"] for r in rows}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import subprocess
@@ -45,20 +46,18 @@ def test_cpio_comes_back_as_it_went(tree: list) -> None:
     assert cpio.decode(data) == tree
 
 
-def test_cpio_writes_a_hard_link_as_a_file_and_refuses_one_without_target() -> None:
+def test_cpio_keeps_hard_links_and_refuses_one_without_target() -> None:
     tree = [File(path="a", content=Inline(b"x")), HardLink(path="b", target="a")]
     data = b"".join(bytes(c) for c in cpio.encode(tree, read_inline))
-    assert cpio.decode(data)[1] == File(path="b", content=Inline(b"x"))
-    with pytest.raises(ValueError, match="does not come before"):
+    assert cpio.decode(data) == tree
+    with pytest.raises(ValueError, match="is no file of the archive"):
         list(cpio.encode([HardLink(path="b", target="a")], read_inline))
 
 
 @given(st.binary(max_size=400))
 def test_cpio_decode_refuses_garbage_cleanly(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         cpio.decode(data)
-    except ValueError:
-        pass
 
 
 @pytest.mark.tools
@@ -88,7 +87,8 @@ def test_tar_carries_xattrs_and_records_that_the_standard_library_reads() -> Non
     tree = [File(path="p" * 120, content=Inline(b"1"), xattrs=(("security.capability", b"\x01\x00\xff"),))]
     data = b"".join(bytes(c) for c in tar.encode(tree, read_inline, lambda e: {"LINUXKIT.source": "x"}))
     assert next(tar.decode(io.BytesIO(data), Digest.of(b""))).xattrs == tree[0].xattrs
-    member = tarfile.open(fileobj=io.BytesIO(data)).getmembers()[0]
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        member = archive.getmembers()[0]
     assert member.name == "p" * 120
     assert member.pax_headers["LINUXKIT.source"] == "x"
 
@@ -116,10 +116,8 @@ def test_ar_members_and_damage() -> None:
 @given(st.binary(max_size=600))
 def test_elf_decode_refuses_garbage_cleanly(data: bytes) -> None:
     for head in (b"", b"\x7fELF\x02\x01", b"\x7fELF\x01\x02"):
-        try:
+        with contextlib.suppress(ValueError):
             elf.decode(head + data)
-        except ValueError:
-            pass
 
 
 @pytest.mark.parametrize("method", ["zstd", "gzip", "none"])
@@ -137,7 +135,7 @@ def test_compression_is_deterministic_whatever_the_chunks(method: str) -> None:
         assert pieces == b"".join(compress([data[i : i + 777] for i in range(0, len(data), 777)], method))
 
 
-def test_iso_holds_the_files(tmp_path) -> None:
+def test_iso_holds_the_files() -> None:
     image = iso9660.encode("config", {"config": b"hello"})
     assert image[16 * 2048 + 1 : 16 * 2048 + 6] == b"CD001"
     assert image[16 * 2048 + 40 : 16 * 2048 + 46] == b"config"

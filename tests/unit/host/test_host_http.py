@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -15,7 +16,7 @@ BODY = bytes(range(256)) * 2000
 
 
 class Faulty(BaseHTTPRequestHandler):
-    seen: dict[str, int] = {}
+    seen: ClassVar[dict[str, int]] = {}
 
     def do_GET(self) -> None:
         count = self.seen[self.path] = self.seen.get(self.path, 0) + 1
