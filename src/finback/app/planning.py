@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
@@ -13,13 +14,14 @@ from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
 from finback.host import clock, environment, file
 from finback.host.machine import host_platform
-from finback.resolve import lock as locking
-from finback.resolve.lock import Lock
-from finback.resolve.plan import Plan
-from finback.resolve.resolve import Request, resolve
-from finback.resolve.substitute import Rule, Substitute, substitute
 from finback.spec.load import load_all
 from finback.spec.model import Spec
+
+# Checking a spec needs none of these, and importing them takes as long as that.
+if TYPE_CHECKING:
+    from finback.resolve.lock import Lock
+    from finback.resolve.plan import Plan
+    from finback.resolve.substitute import Substitute
 
 SPEC_LIMIT = 4 << 20
 SOURCE_LIMIT = 1 << 30
@@ -85,6 +87,9 @@ def make_plan(inputs: Inputs, workspace: Workspace, *, look_up: bool = True) -> 
         FinbackError: whatever loading, resolving or the lock raises.
 
     """
+    from finback.resolve import lock as locking
+    from finback.resolve.resolve import Request, resolve
+
     spec = load_inputs(inputs, workspace)
     platform = inputs.platform or host_platform()
     old = read_lock(inputs)
@@ -114,11 +119,13 @@ def read_lock(inputs: Inputs) -> Lock:
         FinbackError: F601, it is not a lock file; F602, there is none and the build is frozen.
 
     """
+    from finback.resolve import lock as locking
+
     path = inputs.lock_path
     if not path.exists():
         if inputs.frozen:
             raise error("F602", f"there is no lock file {path}", help="run `finback lock` to write it")
-        return Lock()
+        return locking.Lock()
     return locking.decode(file.read(path, limit=SPEC_LIMIT).decode("utf-8", "replace"), str(path))
 
 
@@ -139,6 +146,8 @@ def _loosened(lock: Lock, inputs: Inputs, platform: Platform) -> Lock:
 
 
 def _substitute(inputs: Inputs, workspace: Workspace) -> Substitute:
+    from finback.resolve.substitute import Rule, substitute
+
     rules = [Rule.parse(r) for r in (*inputs.substitutes, *(workspace.settings.substitute or ()))]
 
     def answer(name: str) -> str | None:
@@ -154,6 +163,8 @@ def _note_substitutes(plan: Plan, workspace: Workspace) -> None:
 
 
 def _write_lock(path: Path, lock: Lock, workspace: Workspace) -> None:
+    from finback.resolve import lock as locking
+
     try:
         with file.writing(path) as out:
             out.write(locking.encode(lock).encode())

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from finback.app.mirror import mirrors
 from finback.app.settings import Settings, data_folder, load_settings
-from finback.component.archive import Archive, ArchiveSettings
-from finback.component.library import Library
 from finback.ground.diagnostic import error
 from finback.ground.event import Emit
 from finback.ground.platform import Platform
 from finback.host import clock, environment, file
-from finback.host.http import Fetcher
 from finback.host.store import Store
-from finback.oci.reference import Reference
-from finback.resolve.catalogue import Catalogue, Found, Wanted
-from finback.sources import SOURCES, Surroundings
+
+# Checking a spec needs none of these, and importing them takes as long as that.
+if TYPE_CHECKING:
+    from finback.component.archive import Archive
+    from finback.component.library import Library
+    from finback.resolve.catalogue import Catalogue, Found, Wanted
+    from finback.sources import ImageSource, Surroundings
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -45,6 +47,8 @@ class Workspace:
     def library(self) -> Library:
         """The components: the user's folders before finback's own."""
         if self._library is None:
+            from finback.component.library import Library
+
             folders = [Path(f).expanduser() for f in self.settings.library or ()]
             self._library = Library((*folders, data_folder("components")))
         return self._library
@@ -57,6 +61,10 @@ class Workspace:
 
         """
         if architecture not in self._archives:
+            from finback.app.mirror import mirrors
+            from finback.component.archive import Archive, ArchiveSettings
+            from finback.host.http import Fetcher
+
             known = mirrors()
             main = self.settings.mirror or known.debian
             if not main:
@@ -93,6 +101,8 @@ class Workspace:
 
     def catalogue(self) -> Catalogue:
         """Every source of images, asked in their order."""
+        from finback.sources import Surroundings
+
         return _Catalogue(Surroundings(store=self.store, library=self.library, archive=self.archive, emit=self.emit))
 
 
@@ -103,9 +113,17 @@ class _Catalogue:
         self._surroundings = surroundings
         self._open: dict[str, Catalogue] = {}
 
+    @cached_property
+    def _sources(self) -> list[tuple[str, ImageSource]]:
+        from finback.sources import SOURCES
+
+        return sorted(SOURCES, key=lambda pair: pair[1].rank)
+
     def find(self, wanted: Wanted) -> Found:
+        from finback.oci.reference import Reference
+
         reference = Reference.parse(wanted.reference)
-        for name, source in sorted(SOURCES, key=lambda pair: pair[1].rank):
+        for name, source in self._sources:
             if source.claims(reference):
                 if name not in self._open:
                     self._open[name] = source.open(self._surroundings)

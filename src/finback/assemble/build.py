@@ -11,13 +11,12 @@ from finback.assemble import kernel as kernels
 from finback.assemble import own_files, root_image, volumes
 from finback.assemble.bundle import bundle
 from finback.assemble.shape import Shape, of_image
-from finback.assemble.system import Boot, ImagePart, OwnPart, Part, System
+from finback.assemble.system import ImagePart, OwnPart, Part, System
 from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.source import NOWHERE, Origin
 from finback.host.store import Store
-from finback.oci import flatten
 from finback.resolve.plan import ImagePin, Plan, VolumePlan
 from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, File
@@ -49,7 +48,12 @@ def build(plan: Plan, store: Store) -> System:
     parts += _bundles(plan, known)
     parts += _files(plan, root, known)
     return System(
-        name=plan.name, platform=plan.platform, epoch=plan.epoch, plan=plan, boot=_boot(plan, store), parts=tuple(parts)
+        name=plan.name,
+        platform=plan.platform,
+        epoch=plan.epoch,
+        plan=plan,
+        boot=None if plan.kernel is None else kernels.boot(plan.kernel, _digest(plan.kernel.image), store),
+        parts=tuple(parts),
     )
 
 
@@ -113,9 +117,3 @@ def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
         entries = tuple(own_files.with_parents([placed], known, plan.epoch))
         parts.append(OwnPart(source=FILES, location=location, entries=entries, origin=origin))
     return parts
-
-
-def _boot(plan: Plan, store: Store) -> Boot | None:
-    if plan.kernel is None:
-        return None
-    return kernels.boot(plan.kernel, flatten.entries(store, _digest(plan.kernel.image)))

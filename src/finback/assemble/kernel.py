@@ -8,8 +8,9 @@ Source: compat 1.4 and 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from finback.assemble.system import Boot
 from finback.codec import tar
@@ -19,20 +20,56 @@ from finback.ground.digest import Digest
 from finback.host.store import Store
 from finback.oci import flatten
 from finback.resolve.plan import KernelPlan
-from finback.tree.content import Slice
+from finback.tree.content import Content, Slice
 from finback.tree.entry import AnyEntry, Directory, File, HardLink
 
 TREES = ("lib/modules/", "lib/firmware/")
+# Raised whenever something else would be remembered of the same image.
+VERSION = 1
 
 
-def boot(kernel: KernelPlan, entries: Iterable[AnyEntry]) -> Boot:
-    """What is loaded before the root file system.
+def boot(kernel: KernelPlan, image: Digest, store: Store) -> Boot:
+    """What is loaded before the root file system, from the stored *image*.
+
+    Where it lies in the image is remembered, because reading an image takes as long as a small build may.
 
     Raises:
-        FinbackError: F150, the image has no such kernel; F151, no such microcode.
+        FinbackError: F150, the image has no such kernel; F151, no such microcode; store errors.
 
     """
-    files = {e.path: e for e in entries if isinstance(e, File)}
+    key = canonical.digest(["boot", VERSION, str(image), kernel.binary, kernel.ucode])
+    kept = store.recall(key)
+    if not isinstance(kept, dict):
+        kept = _found(kernel, flatten.entries(store, image))
+        store.remember(key, kept)
+    return Boot(
+        kernel=_slice(kept["kernel"]),
+        kernel_mode=kept["mode"],
+        cmdline=kernel.cmdline,
+        microcode=_slice(kept["microcode"]) if kernel.ucode else None,
+        source=kernel.image.reference,
+        origin=kernel.origin,
+    )
+
+
+def _slice(kept: Sequence[Any]) -> Slice:
+    return Slice(Digest.parse(kept[0]), kept[1], kept[2])
+
+
+def _kept(content: Content) -> tuple[str, int, int]:
+    # What is read from a layer is a stretch of it.
+    assert isinstance(content, Slice)
+    return str(content.blob), content.offset, content.size
+
+
+def _found(kernel: KernelPlan, entries: Iterable[AnyEntry]) -> dict[str, Any]:
+    """Where the kernel and its microcode are, as JSON's types."""
+    files: dict[str, File] = {}
+    for entry in entries:
+        if isinstance(entry, File):
+            files[entry.path] = entry
+        elif isinstance(entry, HardLink) and entry.target in files:
+            files[entry.path] = files[entry.target]
     found = files.get(kernel.binary)
     if found is None:
         roots = ", ".join(sorted(p for p in files if "/" not in p)) or "nothing"
@@ -50,14 +87,11 @@ def boot(kernel: KernelPlan, entries: Iterable[AnyEntry]) -> Boot:
             kernel.origin.at("ucode"),
             help="leave `ucode` out, or use a kernel image that has it",
         )
-    return Boot(
-        kernel=found.content,
-        kernel_mode=found.mode,
-        cmdline=kernel.cmdline,
-        microcode=microcode.content if microcode else None,
-        source=kernel.image.reference,
-        origin=kernel.origin,
-    )
+    return {
+        "kernel": _kept(found.content),
+        "mode": found.mode,
+        "microcode": _kept(microcode.content) if microcode else None,
+    }
 
 
 def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefix: str) -> list[AnyEntry]:

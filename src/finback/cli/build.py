@@ -45,14 +45,15 @@ def COMMAND(  # noqa: N802
     finback build web.yml                          kernel+initrd into this folder
     finback build -f tar --o - web.yml | tar t     the root file system as a tar
     """  # noqa: D301
-    from finback.app import build as building
-    from finback.app.planning import load_inputs
-    from finback.cli import table
-    from finback.spec import dump
-
     if dry_run:
+        from finback.app.planning import load_inputs
+        from finback.spec import dump
+
         click.echo(dump.to_yaml(load_inputs(inputs, workspace)), nl=False)
         return
+    from finback.app import build as building
+    from finback.cli import table
+
     target = building.Target(
         formats=tuple(f for given in formats for f in given.split(",") if f),
         folder=folder,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from finback.component.archive import restricted
 from finback.component.definition import Definition
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
@@ -58,6 +57,9 @@ class Component:
                 self.definition.origin.at("platforms"),
                 help=f"it can be for: {', '.join(known)}",
             )
+        # Read from the lock, most builds need no requirements, and none of the archive's modules.
+        from finback.component.archive import restricted
+
         return restricted(self.definition.packages or (), platform.names.debian)
 
 

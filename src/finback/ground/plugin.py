@@ -9,8 +9,12 @@ name. Nothing is imported until it is asked for by name.
 from __future__ import annotations
 
 import difflib
+import functools
+import glob
 import importlib
+import os.path
 import pkgutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -18,6 +22,8 @@ from typing import Any, Generic, TypeVar
 from finback.ground.diagnostic import error
 
 T = TypeVar("T")
+# The zipped form of the standard library, which is on every path whether it is there or not.
+STANDARD_LIBRARY = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,26 @@ class Registry(Generic[T]):
         return {m.replace("_plus_", "+").replace("_", "-"): m for m in modules}
 
     def _entry_points(self) -> dict[str, Any]:
-        # Imported here: it costs 20 ms, and most runs ask for built-ins only.
+        if not _is_declared(self.package):
+            return {}
         from importlib.metadata import entry_points
 
         return {e.name: e for e in entry_points(group=self.package)}
+
+
+@functools.cache
+def _is_declared(group: str) -> bool:
+    """Whether a distribution in a folder of `sys.path` may have entry points of *group*.
+
+    Asking importlib.metadata costs 40 ms, most of it to import it, and nearly nobody has such a distribution. What is
+    no folder, such as a zip archive, is not looked into here, so it counts as one that may.
+    """
+    heading = f"[{group}]".encode()
+    for place in sys.path:
+        if os.path.isfile(place) and not place.endswith(STANDARD_LIBRARY):
+            return True
+        for path in glob.iglob(os.path.join(glob.escape(place), "*-info", "entry_points.txt")):
+            with open(path, "rb") as text:
+                if heading in text.read():
+                    return True
+    return False

@@ -23,7 +23,8 @@ from finback.spec.syntax import explain
 MAX_NODES = 200_000
 MAX_DEPTH = 64
 # Everything that YAML calls printable (1.1, production c-printable), and the byte order mark.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_FORBIDDEN_ASCII = "[^\t\n\r\x20-\x7e]"
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _BLOCK_SCALAR = re.compile(r"[ -]*[\w.]+:[ ]+[|>][-+0-9]*[ ]*(?:#.*)?\Z")
 _PARSER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -196,7 +197,8 @@ def too_large(what: str, span: Span) -> FinbackError:
 
 
 def _check_characters(source: Source) -> None:
-    found = _FORBIDDEN.search(source.text)
+    # The large set takes as long to compile as a small file to read.
+    found = re.search(_FORBIDDEN_ASCII if source.text.isascii() else _FORBIDDEN, source.text)
     if found is None:
         return
     before = source.text[: found.start()]

@@ -1,0 +1,56 @@
+"""From QEMU's start to the first HTTP answer, with containerd and with crun alone."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bench.measure import FINBACK, ROOT, once, row
+
+# LinuxKit's own init and containerd with the same Debian kernel, on such a machine without KVM.
+LINUXKIT = 27.8
+LIMIT = 120.0
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        talk = (ROOT / "assemblies/talk/talk.yml").read_text()
+        (folder / "talk.yml").write_text(talk)
+        (folder / "crun.yml").write_text(
+            "".join(line for line in talk.splitlines(keepends=True) if not line.endswith(("/containerd\n", "/runc\n")))
+        )
+        for image, words in (("talk", "with containerd"), ("crun", "with crun")):
+            once(*FINBACK, "build", f"{image}.yml", cwd=folder)
+            for cpus in ("1", "2"):
+                taken = _boot(folder, image, cpus)
+                row(
+                    f"{words}, {cpus} CPU", f"{taken:.1f} s", f"to HTTP 200; LinuxKit {LINUXKIT / taken:.1f} times that"
+                )
+        shutil.rmtree(folder / "state")
+
+
+def _boot(folder: Path, image: str, cpus: str) -> float:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    state = str(folder / "state")
+    began = time.perf_counter()
+    run = ("run", "--detach", "--accel", "tcg", "--state", state, "--cpus", cpus, "--publish", f"{port}:80", image)
+    once(*FINBACK, *run, cwd=folder)
+    try:
+        while time.perf_counter() - began < LIMIT:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+                    return time.perf_counter() - began
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        raise SystemExit(f"{image} did not answer within {LIMIT:.0f} s")
+    finally:
+        once(*FINBACK, "stop", "--state", state, "--timeout", "30", image, cwd=folder)
