@@ -43,7 +43,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     finback("build", "--lock", "talk.lock", str(ROOT / "assemblies" / "talk" / "talk.yml"))
     began = time.monotonic()
-    finback("run", "--detach", "--cpus", "2", "--publish", f"{PORT}:80", "talk")
+    finback("run", "--detach", "--publish", f"{PORT}:80", "talk")
     try:
         fetch(f"http://127.0.0.1:{PORT}/", began)
         time.sleep(1)
