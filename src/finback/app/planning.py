@@ -105,6 +105,7 @@ def make_plan(inputs: Inputs, workspace: Workspace, *, look_up: bool = True) -> 
     )
     plan = resolve(request, workspace.catalogue() if look_up else None, _HostFiles(inputs, workspace))
     _note_substitutes(plan, workspace)
+    _warn_of_missing_files(plan, workspace)
     if look_up and not inputs.frozen:
         new = old.with_plan(plan)
         if locking.encode(new) != locking.encode(old):
@@ -160,6 +161,22 @@ def _substitute(inputs: Inputs, workspace: Workspace) -> Substitute:
 def _note_substitutes(plan: Plan, workspace: Workspace) -> None:
     for pin in dict.fromkeys((i.substitutes, i.reference) for i in plan.images if i.substitutes):
         workspace.emit(Noted(text=f"{pin[0]} is answered by {pin[1].removeprefix('docker.io/')}"))
+
+
+def _warn_of_missing_files(plan: Plan, workspace: Workspace) -> None:
+    for item in plan.files:
+        if item.content is None and item.symlink is None and not item.directory:
+            workspace.emit(
+                Warned(
+                    diagnostic=Diagnostic(
+                        code="F022",
+                        message="there is no such file; a build will stop here",
+                        span=item.origin.at("source"),
+                        help="paths are relative to the YAML file; `optional: true` leaves a missing file out",
+                        severity=Severity.WARNING,
+                    )
+                )
+            )
 
 
 def _write_lock(path: Path, lock: Lock, workspace: Workspace) -> None:

@@ -14,24 +14,42 @@ if TYPE_CHECKING:
     from finback.app.workspace import Workspace
 
 
-@click.command("lock")
+class _Lock(click.Command):
+    """Tells in `--update NAME FILE` the name from a file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        following = [*args[1:], ""]
+        everything = [a == "--update" and _is_file(n) for a, n in zip(args, following, strict=True)]
+        return super().parse_args(ctx, ["--update=*" if e else a for a, e in zip(args, everything, strict=True)])
+
+
+def _is_file(argument: str) -> bool:
+    return argument.startswith("-") or argument.endswith((".yml", ".yaml")) or not argument
+
+
+@click.command("lock", cls=_Lock)
 @click.option(
-    "--update", is_flag=True, help="Resolve everything anew, or only the images given with --only, and take the newest."
+    "--update",
+    multiple=True,
+    metavar="[NAME]",
+    help="Take the newest of everything, or of the image NAME alone, such as nginx. Repeatable.",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="With --update: the image to update, such as nginx.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 @input_options
-def COMMAND(inputs: Inputs, workspace: Workspace, update: bool, only: tuple[str, ...], as_json: bool) -> None:  # noqa: N802
-    """Pin everything that FILE names, and print what changed in the lock file."""
+def COMMAND(inputs: Inputs, workspace: Workspace, update: tuple[str, ...], as_json: bool) -> None:  # noqa: N802
+    """Pin everything that FILE names, and print what changed in the lock file.
+
+    \b
+    finback lock web.yml                   pin what is not pinned yet
+    finback lock --update web.yml          take the newest of everything
+    finback lock --update nginx web.yml    take the newest of finback/nginx
+    """  # noqa: D301
     from finback.app.planning import make_plan, read_lock
     from finback.cli import table
     from finback.resolve.lock import compare
 
-    if only and not update:
-        raise click.UsageError("--only goes with --update")
     old = read_lock(inputs)
-    wanted = replace(inputs, update=only or ("*",)) if update else inputs
-    plan, _ = make_plan(wanted, workspace)
+    plan, _ = make_plan(replace(inputs, update=update), workspace)
     changes = compare(old, old.with_plan(plan))
     table.show(
         [

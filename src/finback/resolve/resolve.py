@@ -64,7 +64,8 @@ class Request:
 
 
 def resolve(request: Request, catalogue: Catalogue | None, files: HostFiles) -> Plan:
-    """Make the plan. Without a catalogue nothing is looked up: images have no digest and containers no defaults.
+    """Make the plan. Without a catalogue nothing is looked up: images have no digest and containers no defaults, and
+    files of this machine that are not there have no content.
 
     Raises:
         FinbackError: with the problems of all images and files.
@@ -241,28 +242,29 @@ class _Resolver:
         if file.symlink is not None:
             return replace(made, symlink=file.symlink, mode=0o777)
         data = self._file_data(file, plan)
-        if data is None:
+        if data is not None:
+            return replace(made, content=self._files.keep(data), size=len(data))
+        if file.optional:
             return None
-        return replace(made, content=self._files.keep(data), size=len(data))
+        if self._catalogue is None:
+            # Nothing is looked up: as an image without a digest, a file without content.
+            return made
+        raise error(
+            "F022",
+            f"there is no file {file.source}",
+            file.origin.at("source"),
+            help="paths are relative to the YAML file; `optional: true` leaves a missing file out",
+        )
 
     def _file_data(self, file: File, plan: Plan) -> bytes | None:
+        """The content; None when the file that should have it is not there."""
         if file.contents is not None:
             return file.contents.encode("utf-8", "surrogateescape")
         if file.metadata is not None:
             text = dump.to_json if file.metadata == "json" else dump.to_yaml
             return text(resolved_spec(self._request.spec, plan)).encode()
-        span = file.origin.at("source")
-        read = self._files.read(file.source or "", span)
-        if read is not None:
-            return read[0]
-        if file.optional:
-            return None
-        raise error(
-            "F022",
-            f"there is no file {file.source}",
-            span,
-            help="paths are relative to the YAML file; `optional: true` leaves a missing file out",
-        )
+        read = self._files.read(file.source or "", file.origin.at("source"))
+        return None if read is None else read[0]
 
 
 def resolved_spec(spec: Spec, plan: Plan) -> Spec:
