@@ -107,7 +107,8 @@ class VolumePlan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePlan:
     """An item of `files`: exactly one of directory, symlink, content; none of them where nothing was looked up and the
-    file is not there."""
+    file is not there.
+    """
 
     index: int
     path: str
