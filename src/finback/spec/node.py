@@ -22,6 +22,8 @@ from finback.spec.syntax import explain
 
 MAX_NODES = 200_000
 MAX_DEPTH = 64
+# What libyaml says from 0.2.6 on, which has a limit of its own and reads ahead of the events.
+TOO_DEEP = "exceeded maximum nesting depth"
 # Everything that YAML calls printable (1.1, production c-printable), and the byte order mark.
 _FORBIDDEN = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FORBIDDEN_ASCII = "[^\t\n\r\x20-\x7e]"
@@ -81,6 +83,9 @@ def compose(source: Source) -> Node | None:
                 return _Composer(source, lenient).document()
             except yaml.MarkedYAMLError:
                 pass
+        if failure.problem == TOO_DEEP:
+            mark = failure.problem_mark
+            raise too_large(f"more than {MAX_DEPTH} levels", Span(source, mark.line, mark.column)) from None
         raise explain(failure, source) from None
 
 
