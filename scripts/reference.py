@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 
+import click
+
+from finback.cli import cli
 from finback.component.library import Library
 from finback.spec.schema import schema
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = """\
+Results go to standard output, everything else to standard error. `finback --progress` is `auto`, `tty`, `plain`, `json` or
+`quiet`; `-q` is the last. Exit status: 1 a spec, an image or the lock is wrong, 2 the command line, 3 something could not be
+reached, 4 a signature or a digest does not hold, 5 the store, an output or this machine, 6 a machine that was run."""
+BAR = "\\|"
 REFERENCE = ROOT / "docs" / "reference"
 
 
@@ -39,10 +48,43 @@ def components_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def commands_page() -> str:
+    """Every command, from what it says about itself."""
+    lines = ["# Commands", "", "Made from the commands by `scripts/reference.py`.", "", COMMANDS, ""]
+    group = click.Context(cli, info_name="finback")
+    for name in cli.list_commands(group):
+        command = cli.get_command(group, name)
+        assert command is not None
+        lines += _command(command, f"finback {name}")
+    return "\n".join(lines)
+
+
+def _command(command: click.Command, name: str) -> list[str]:
+    context = click.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    # Click's mark for a paragraph that keeps its lines: examples.
+    prose, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
+    lines = [f"## {name}", "", "```text", usage, "```", "", prose.strip(), ""]
+    if examples:
+        lines += ["```text", examples.strip(), "```", ""]
+    options = [p.get_help_record(context) for p in command.params if isinstance(p, click.Option)]
+    rows = [f"| `{o[0].replace('|', BAR)}` | {o[1].replace('|', BAR)} |" for o in options if o]
+    if rows:
+        lines += ["| option | meaning |", "|---|---|", *rows, ""]
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            lines += _command(found, f"{name} {inner}")
+    return lines
+
+
 def main() -> int:
     """Write the pages, or compare them."""
     stale = []
-    for name, text in (("yaml.md", yaml_page()), ("components.md", components_page())):
+    pages = {"yaml.md": yaml_page, "components.md": components_page, "commands.md": commands_page}
+    for name, make in pages.items():
+        text = make()
         path = REFERENCE / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text() != text:

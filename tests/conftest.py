@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from finback.host.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A machine that does other things as well would fail a test by its clock.
+hypothesis.settings.register_profile("finback", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("finback")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -83,7 +83,7 @@ def compose(source: Source) -> Node | None:
                 return _Composer(source, lenient).document()
             except yaml.MarkedYAMLError:
                 pass
-        if failure.problem == TOO_DEEP:
+        if failure.problem == TOO_DEEP and failure.problem_mark is not None:
             mark = failure.problem_mark
             raise too_large(f"more than {MAX_DEPTH} levels", Span(source, mark.line, mark.column)) from None
         raise explain(failure, source) from None
