@@ -14,9 +14,10 @@ from finback.spec.schema import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = """\
-Results go to standard output, everything else to standard error. `finback --progress` is `auto`, `tty`, `plain`, `json` or
-`quiet`; `-q` is the last. Exit status: 1 a spec, an image or the lock is wrong, 2 the command line, 3 something could not be
-reached, 4 a signature or a digest does not hold, 5 the store, an output or this machine, 6 a machine that was run."""
+Results go to standard output, everything else to standard error. `finback --progress` is `auto`, `tty`, `plain`,
+`json` or `quiet`; `-q` is the last. Exit status: 1 a spec, an image or the lock is wrong, 2 the command line,
+3 something could not be reached, 4 a signature or a digest does not hold, 5 the store, an output or this machine,
+6 a machine that was run."""
 BAR = "\\|"
 REFERENCE = ROOT / "docs" / "reference"
 
