@@ -77,6 +77,41 @@ def test_nginx_is_built_booted_asked_and_stopped(tmp_path: Path) -> None:
     assert json.loads(finback(tmp_path, "ps", "--json")) == []
 
 
+def timeline(folder: Path, name: str, step: str, outcome: str, seconds: float) -> str:
+    """The machine's timeline, once *step* has come to *outcome* in it."""
+    limit = time.monotonic() + seconds
+    while True:
+        shown = finback(folder, "ps", "--timeline", name)
+        if any(line.startswith(step) and line.endswith(outcome) for line in shown.splitlines()):
+            return shown
+        assert time.monotonic() < limit, f"{shown}\n{(folder / f's/finback/machines/{name}/console.log').read_text()}"
+        time.sleep(0.5)
+
+
+def test_the_talks_file_boots_unchanged(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/fixtures/linuxkit/talk.yml", tmp_path)
+    said = finback(tmp_path, "build", "--library", "--format", "kernel+initrd", "talk.yml")
+    assert "nothing in this file configures a network" in said
+    assert "docker.io/library/nginx:alpine is answered by finback/nginx" in said
+    finback(tmp_path, "run", "--detach", "--accel", "tcg", "talk")
+    try:
+        shown = timeline(tmp_path, "talk", "service nginx", "up", 90)
+        shown = timeline(tmp_path, "talk", "service rngd", "up", 30)
+    finally:
+        finback(tmp_path, "stop", "talk", "--timeout", "60")
+    assert any(line.startswith("onboot 000-sysctl") and line.endswith("done") for line in shown.splitlines())
+
+
+def test_the_minimal_system_boots_in_128_megabytes(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "assemblies/minimal/minimal.yml", tmp_path)
+    finback(tmp_path, "build", "minimal.yml")
+    finback(tmp_path, "run", "--detach", "--accel", "tcg", "--mem", "128", "minimal")
+    try:
+        timeline(tmp_path, "minimal", "service getty", "up", 60)
+    finally:
+        assert "has stopped" in finback(tmp_path, "stop", "minimal", "--timeout", "60")
+
+
 def test_two_builds_elsewhere_are_the_same_and_frozen_holds(tmp_path: Path) -> None:
     made = []
     for name, zone in (("a", "UTC"), ("b/c", "Asia/Tokyo")):
