@@ -126,7 +126,8 @@ def test_two_builds_elsewhere_are_the_same_and_frozen_holds(tmp_path: Path) -> N
     finback(folder, "build", "--frozen", "minimal.yml")
     said = finback(folder, "why", "/usr/bin/crun", "minimal.yml")
     assert "init[0]" in said
-    assert "crun" in said
+    assert "package    crun " in said
+    assert "onboot[0]  (minimal.yml:8:5)" in finback(folder, "why", "/dhcpcd.conf", "minimal.yml")
     text = (folder / "minimal.yml").read_text().replace("finback/getty", "finback/sshd")
     (folder / "minimal.yml").write_text(text)
     assert "F602" in finback(folder, "build", "--frozen", "minimal.yml", status=1)

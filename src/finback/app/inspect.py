@@ -15,6 +15,7 @@ from finback.ground.source import Span
 from finback.tree.entry import AnyEntry, File
 
 STATUS = "var/lib/dpkg/status.d/"
+MERGED = ("bin/", "sbin/", "lib/", "lib64/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,22 +56,28 @@ def placed(inputs: Inputs, workspace: Workspace) -> tuple[System, StoreContents,
     return system, contents, paths
 
 
-def why(path: str, inputs: Inputs, workspace: Workspace) -> Reason:
-    """What put *path* into the image.
+def why(path: str, inputs: Inputs, workspace: Workspace) -> tuple[Reason, ...]:
+    """What put *path* into the image: the path in the machine's root, or else in any of its containers.
 
     Raises:
         FinbackError: F123, nothing is there.
 
     """
-    _, contents, paths = placed(inputs, workspace)
+    system, contents, paths = placed(inputs, workspace)
     wanted = path.strip("/")
-    found = paths.get(wanted)
+    # A merged /usr: what a program is called by and where it is.
+    forms = (wanted, f"usr/{wanted}") if wanted.startswith(MERGED) else (wanted,)
+    roots = [p.prefix for p in system.parts if isinstance(p, ImagePart) and p.flavour == "container"]
+    places = next((f for f in forms if f in paths), None)
+    found = [places] if places else [p for r in roots for f in forms if (p := f"{r}/{f}") in paths]
     if not found:
         near = [p for p in paths if p.endswith("/" + wanted.rsplit("/", 1)[-1])][:5]
         hint = "did you mean " + ", ".join("/" + p for p in near) if near else "`finback tree` lists what is there"
         raise error("F123", f"nothing in the image is at /{wanted}", help=hint)
-    last = found[-1]
-    return Reason(placed=last, package=_package(last, contents, paths), overrides=tuple(found[:-1]))
+    return tuple(
+        Reason(placed=paths[f][-1], package=_package(paths[f][-1], contents, paths), overrides=tuple(paths[f][:-1]))
+        for f in found
+    )
 
 
 def _package(place: Placed, contents: StoreContents, paths: dict[str, list[Placed]]) -> str:

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 @click.argument("path")
 @input_options
 def COMMAND(inputs: Inputs, workspace: Workspace, path: str) -> None:  # noqa: N802
-    """Say why PATH is in the image of FILE."""
+    """Say why PATH is in the image of FILE: in the machine's root, or else in any of its containers.
+
+    \b
+    finback why /usr/bin/crun web.yml
+    finback why /usr/sbin/nginx web.yml
+    """  # noqa: D301
     from finback.app.inspect import why
 
-    reason = why(path, inputs, workspace)
-    place = reason.placed
-    click.echo(f"/{place.entry.path}")
-    click.echo(f"  section    {place.location}{f'  ({place.span})' if place.span else ''}")
-    click.echo(f"  image      {place.source}")
-    if reason.package:
-        click.echo(f"  package    {reason.package}")
-    for other in reason.overrides:
-        click.echo(f"  overrides  {other.location}  {other.source}")
+    for reason in why(path, inputs, workspace):
+        place = reason.placed
+        click.echo(f"/{place.entry.path}")
+        click.echo(f"  section    {place.location}{f'  ({place.span})' if place.span else ''}")
+        click.echo(f"  image      {place.source}")
+        if reason.package:
+            click.echo(f"  package    {reason.package}")
+        for other in reason.overrides:
+            click.echo(f"  overrides  {other.location}  {other.source}")

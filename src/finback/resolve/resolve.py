@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from finback.ground.diagnostic import Diagnostic, FinbackError, blame, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
-from finback.ground.source import Span
+from finback.ground.source import Origin, Span
 from finback.oci.reference import Reference
 from finback.resolve.catalogue import Catalogue, Found, Wanted
 from finback.resolve.lock import Lock
@@ -127,7 +127,7 @@ class _Resolver:
             with blame(span):
                 self._found[expanded] = self._find(expanded, span)
         found = self._found[expanded]
-        return replace(found, pin=replace(found.pin, substitutes=substitutes))
+        return replace(found, pin=replace(found.pin, substitutes=substitutes, origin=Origin(span)))
 
     def _find(self, expanded: str, span: Span | None) -> Found:
         if self._catalogue is None:
