@@ -22,13 +22,17 @@ def users(wanted: tuple[User, ...] | None, tree: Mapping[str, AnyEntry], epoch: 
     """/etc/passwd and /etc/group, where the definition names users or the packages bring none."""
     if wanted is None and "etc/passwd" in tree:
         return {}
-    everyone = (User(name="root", uid=0, home="/root", shell="/bin/sh"), *(wanted or ()))
-    if not any(u.name == "nobody" for u in everyone):
-        everyone = (*everyone, User(name="nobody", uid=65534))
+    everyone = {"root": User(name="root", uid=0, home="/root", shell="/bin/sh")}
+    everyone |= {u.name: u for u in wanted or ()}
+    everyone.setdefault("nobody", User(name="nobody", uid=65534))
     passwd = [
-        f"{u.name}:x:{u.uid}:{_gid(u)}::{u.home or '/nonexistent'}:{u.shell or '/usr/sbin/nologin'}\n" for u in everyone
+        f"{u.name}:x:{u.uid}:{_gid(u)}::{u.home or '/nonexistent'}:{u.shell or '/usr/sbin/nologin'}\n"
+        for u in everyone.values()
     ]
-    group = [f"{u.name}:x:{_gid(u)}:\n" for u in everyone]
+    groups: dict[int, str] = {}
+    for user in everyone.values():
+        groups.setdefault(_gid(user), user.name)
+    group = [f"{name}:x:{number}:\n" for number, name in groups.items()]
     return {
         path: File(path=path, mtime=epoch, content=Inline("".join(lines).encode()))
         for path, lines in (("etc/passwd", passwd), ("etc/group", group))
@@ -39,11 +43,13 @@ def _gid(user: User) -> int:
     return user.uid if user.gid is None else user.gid
 
 
-def packages(kept: Mapping[str, AnyEntry], unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
-    """The records of the packages that something was kept of."""
+def packages(
+    kept: Mapping[str, AnyEntry], owners: Mapping[str, str], unpacked: Unpacked, epoch: int
+) -> dict[str, AnyEntry]:
+    """The records of the packages that something was kept of; *owners* says by path what is whose."""
     lists: dict[str, list[str]] = {}
     for path, entry in sorted(kept.items()):
-        owner = unpacked.owners.get(path)
+        owner = owners.get(path)
         if owner is not None and isinstance(entry, File):
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in unpacked.read(entry.content):

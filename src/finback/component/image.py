@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from finback.codec import tar
@@ -16,7 +17,7 @@ from finback.component import identity, merged_usr
 from finback.component.definition import ImageConfig
 from finback.component.kernel import kernel_tree, with_parents
 from finback.component.library import Component
-from finback.component.select import pattern, select
+from finback.component.select import licences, matching, select
 from finback.component.unpack import Unpacked, unpack
 from finback.ground import canonical
 from finback.ground.digest import Digest
@@ -28,7 +29,7 @@ from finback.tree.content import Content, Inline
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
 
 # Raised whenever the same inputs would give another image.
-BUILDER = 1
+BUILDER = 2
 LABEL = "org.mobyproject.config"
 
 
@@ -57,7 +58,7 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
             return done
         with store.scratch() as scratch:
             unpacked = unpack(pins, store, scratch)
-            tree = _tree(component, unpacked, platform, epoch)
+            tree = _tree(component, unpacked, platform, scratch, epoch)
             entries = [tree[p] for p in sorted(tree, key=lambda p: p.split("/"))]
             with store.ingest() as ingest:
                 for chunk in tar.encode(entries, _reader(unpacked)):
@@ -81,11 +82,34 @@ def _reader(unpacked: Unpacked):  # type: ignore[no-untyped-def] # noqa: ANN202
     return read
 
 
-def _tree(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
+def _tree(
+    component: Component, unpacked: Unpacked, platform: Platform, scratch: Path, epoch: int
+) -> dict[str, AnyEntry]:
+    kernel = component.definition.kernel
+    if kernel is not None:
+        made = kernel_tree(unpacked, kernel, scratch, epoch)
+        kept = _and_licences(made.tree, made.owners, unpacked, platform)
+        tree = kept | identity.packages(kept, {**unpacked.owners, **made.owners}, unpacked, epoch)
+    else:
+        tree = _root(component, unpacked, platform, epoch)
+    placed = (merged_usr.merged(e) for e in tree.values())
+    return with_parents({e.path: _clamped(e, epoch) for e in placed}, epoch)
+
+
+def _and_licences(
+    tree: dict[str, AnyEntry], owners: dict[str, str], unpacked: Unpacked, platform: Platform
+) -> dict[str, AnyEntry]:
+    return tree | {p: unpacked.tree[p] for p in sorted(licences(unpacked, set(owners.values()), platform))}
+
+
+def _clamped(entry: AnyEntry, epoch: int) -> AnyEntry:
+    """*entry*, not younger than the build: https://reproducible-builds.org/specs/source-date-epoch/."""
+    return replace(entry, mtime=min(entry.mtime, epoch))
+
+
+def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
     definition = component.definition
-    if definition.kernel is not None:
-        return kernel_tree(unpacked, definition.kernel, epoch)
-    kept = select(unpacked, definition.keep, platform) if unpacked.tree else {}
+    kept = select(unpacked, definition.keep, platform)
     tree = dict(kept)
     for link in merged_usr.links(platform, epoch):
         tree.setdefault(link.path, link)
@@ -99,13 +123,13 @@ def _tree(component: Component, unpacked: Unpacked, platform: Platform, epoch: i
             tree[overlay.path] = Symlink(path=overlay.path, target=overlay.target, mtime=epoch)
     for entry in _files(component, epoch):
         tree[entry.path] = entry
-    tree |= identity.packages(kept, unpacked, epoch)
+    tree |= identity.packages(kept, unpacked.owners, unpacked, epoch)
     # The places that the old links lead to must be there.
     for place in ("usr/bin", "usr/lib", "usr/sbin"):
         tree.setdefault(place, Directory(path=place, mtime=epoch))
     if "lib64" in tree:
         tree.setdefault("usr/lib64", Directory(path="usr/lib64", mtime=epoch))
-    return with_parents({merged_usr.merged(e).path: merged_usr.merged(e) for e in tree.values()}, epoch)
+    return tree
 
 
 def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # noqa: ANN202
@@ -124,12 +148,10 @@ def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # 
 def _concatenated(component: Component, unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
     out: dict[str, AnyEntry] = {}
     for wanted in component.definition.concatenate or ():
-        found = sorted(p for p, e in unpacked.tree.items() if isinstance(e, File) and pattern(wanted.of).match("/" + p))
+        files = {p: e for p, e in unpacked.tree.items() if isinstance(e, File)}
         parts = []
-        for path in found:
-            entry = unpacked.tree[path]
-            assert isinstance(entry, File)
-            data = unpacked.data(entry)
+        for path in sorted(matching(files, wanted.of, wanted.origin.at("of"))):
+            data = unpacked.data(files[path])
             parts.append(data if data.endswith(b"\n") else data + b"\n")
         path = wanted.path.strip("/")
         out[path] = File(path=path, mtime=epoch, content=Inline(b"".join(parts)))

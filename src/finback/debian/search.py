@@ -7,8 +7,8 @@ and the search goes on just before the latest of them. So it ends, and finds a c
 Rules come when they are needed: a number is asked for its rules when it is chosen for the first time, and a large
 world costs only what is looked at of it.
 
-Sources: Davis, Logemann and Loveland, "A machine program for theorem-proving", CACM 5 (1962); Prosser, "Hybrid algorithms
-for the constraint satisfaction problem", Computational Intelligence 9 (1993), for jumping back by blame.
+Sources: Davis, Logemann and Loveland, "A machine program for theorem-proving", CACM 5 (1962); Prosser, "Hybrid
+algorithms for the constraint satisfaction problem", Computational Intelligence 9 (1993): going back by blame.
 """
 
 from __future__ import annotations

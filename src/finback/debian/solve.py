@@ -112,9 +112,7 @@ class _World:
             reasons.append(self._excluded(later, rule))
             rule = failure.because[later]
         need = self._needs[rule]
-        reasons += [
-            self._excluded(n, failure.because[n]) for n in rule.one_of if failure.because[n] not in self._needs
-        ]
+        reasons += [self._excluded(n, failure.because[n]) for n in rule.one_of if failure.because[n] not in self._needs]
         who, chain = need.who, []
         while who:
             asker = self._needs[failure.because[who.id]].who
@@ -170,7 +168,7 @@ class _World:
         return any(a.name == atom.name and _fits(atom, a.version) for a in self._atoms(package.provides))
 
     def _conflicts(self, package: Package) -> Iterator[Rule]:
-        """What *package* can't be together with, of what was met before: in either direction, and its other versions."""
+        """What *package* can't be together with, of what was met before; either of the two may have said so."""
         foes: dict[int, None] = {p.id: None for _, p in self._offers[package.name] if p.name == package.name}
         offers = [(package.name, package.version), *((a.name, a.version) for a in self._atoms(package.provides))]
         refusals = list(self._atoms(package.conflicts))
