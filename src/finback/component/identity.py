@@ -7,7 +7,7 @@ Packages are recorded in the way that scanners know from distroless images: a st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from finback.component.definition import User
 from finback.component.unpack import Unpacked
@@ -43,18 +43,15 @@ def _gid(user: User) -> int:
     return user.uid if user.gid is None else user.gid
 
 
-def packages(
-    kept: Mapping[str, AnyEntry], owners: Mapping[str, str], unpacked: Unpacked, epoch: int
-) -> dict[str, AnyEntry]:
-    """The records of the packages that something was kept of; *owners* says by path what is whose."""
+def packages(parts: Iterable[tuple[str, AnyEntry]], unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
+    """The records of packages, of each of which *parts* has the entries that the image has of it."""
     lists: dict[str, list[str]] = {}
-    for path, entry in sorted(kept.items()):
-        owner = owners.get(path)
-        if owner is not None and isinstance(entry, File):
+    for name, entry in sorted(parts, key=lambda p: p[1].path):
+        if isinstance(entry, File):
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in unpacked.read(entry.content):
                 digest.update(chunk)
-            lists.setdefault(owner, []).append(f"{digest.hexdigest()}  {path}\n")
+            lists.setdefault(name, []).append(f"{digest.hexdigest()}  {entry.path}\n")
     out: dict[str, AnyEntry] = {}
     for name, lines in sorted(lists.items()):
         fields = unpacked.control[name]

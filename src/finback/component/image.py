@@ -14,7 +14,7 @@ from typing import Any
 
 from finback.codec import tar
 from finback.component import identity, merged_usr
-from finback.component.definition import ImageConfig
+from finback.component.definition import Concatenation, ImageConfig
 from finback.component.kernel import kernel_tree, with_parents
 from finback.component.library import Component
 from finback.component.select import licences, matching, select
@@ -88,18 +88,14 @@ def _tree(
     kernel = component.definition.kernel
     if kernel is not None:
         made = kernel_tree(unpacked, kernel, scratch, epoch)
-        kept = _and_licences(made.tree, made.owners, unpacked, platform)
-        tree = kept | identity.packages(kept, {**unpacked.owners, **made.owners}, unpacked, epoch)
+        found = licences(unpacked, set(made.owners.values()), platform)
+        tree = made.tree | {p: unpacked.tree[p] for p in found}
+        owners = unpacked.owners | made.owners
+        tree |= identity.packages(((owners[p], e) for p, e in tree.items() if p in owners), unpacked, epoch)
     else:
         tree = _root(component, unpacked, platform, epoch)
     placed = (merged_usr.merged(e) for e in tree.values())
     return with_parents({e.path: _clamped(e, epoch) for e in placed}, epoch)
-
-
-def _and_licences(
-    tree: dict[str, AnyEntry], owners: dict[str, str], unpacked: Unpacked, platform: Platform
-) -> dict[str, AnyEntry]:
-    return tree | {p: unpacked.tree[p] for p in sorted(licences(unpacked, set(owners.values()), platform))}
 
 
 def _clamped(entry: AnyEntry, epoch: int) -> AnyEntry:
@@ -109,12 +105,13 @@ def _clamped(entry: AnyEntry, epoch: int) -> AnyEntry:
 
 def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
     definition = component.definition
-    kept = select(unpacked, definition.keep, platform)
+    joined = [_concatenated(unpacked, wanted, epoch) for wanted in definition.concatenate or ()]
+    kept = select(unpacked, definition.keep, platform, {name for _, names in joined for name in names})
     tree = dict(kept)
     for link in merged_usr.links(platform, epoch):
         tree.setdefault(link.path, link)
     tree |= identity.users(definition.users, kept, epoch)
-    tree |= _concatenated(component, unpacked, epoch)
+    tree |= {entry.path: entry for entry, _ in joined}
     for overlay in component.overlay:
         if overlay.target is None:
             content = Inline(overlay.data)
@@ -123,7 +120,10 @@ def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: i
             tree[overlay.path] = Symlink(path=overlay.path, target=overlay.target, mtime=epoch)
     for entry in _files(component, epoch):
         tree[entry.path] = entry
-    tree |= identity.packages(kept, unpacked.owners, unpacked, epoch)
+    # What the definition lays over a package's file is not the package's.
+    parts = [(unpacked.owners[p], e) for p, e in kept.items() if p in unpacked.owners and tree[p] is e]
+    parts += [(name, entry) for entry, names in joined for name in names]
+    tree |= identity.packages(parts, unpacked, epoch)
     # The places that the old links lead to must be there.
     for place in ("usr/bin", "usr/lib", "usr/sbin"):
         tree.setdefault(place, Directory(path=place, mtime=epoch))
@@ -145,17 +145,17 @@ def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # 
             yield File(path=path, mode=int(added.mode or "0644", 8), content=content, **owner)
 
 
-def _concatenated(component: Component, unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
-    out: dict[str, AnyEntry] = {}
-    for wanted in component.definition.concatenate or ():
-        files = {p: e for p, e in unpacked.tree.items() if isinstance(e, File)}
-        parts = []
-        for path in sorted(matching(files, wanted.of, wanted.origin.at("of"))):
-            data = unpacked.data(files[path])
-            parts.append(data if data.endswith(b"\n") else data + b"\n")
-        path = wanted.path.strip("/")
-        out[path] = File(path=path, mtime=epoch, content=Inline(b"".join(parts)))
-    return out
+def _concatenated(unpacked: Unpacked, wanted: Concatenation, epoch: int) -> tuple[AnyEntry, set[str]]:
+    """The file, and the packages that it is made of."""
+    files = {p: e for p, e in unpacked.tree.items() if isinstance(e, File)}
+    found = sorted(matching(files, wanted.of, wanted.origin.at("of")))
+    data = bytearray()
+    for path in found:
+        data += unpacked.data(files[path])
+        if not data.endswith(b"\n"):
+            data += b"\n"
+    entry = File(path=wanted.path.strip("/"), mtime=epoch, content=Inline(bytes(data)))
+    return entry, {unpacked.owners[p] for p in found}
 
 
 def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platform, epoch: int) -> dict[str, Any]:
@@ -165,8 +165,7 @@ def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platfo
         "org.opencontainers.image.title": component.name,
         "org.opencontainers.image.description": definition.summary,
     }
-    names = definition.packages or ()
-    version = next((p.version for p in pins if names and p.name == names[0].split()[0]), "")
+    version = component.version(platform, pins)
     if version:
         labels["org.opencontainers.image.version"] = version
     if definition.label is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Source
 from finback.host import file
+from finback.resolve.plan import PackagePin
 from finback.spec.decode import load
 
 LIMIT = 1 << 20
@@ -63,6 +64,11 @@ class Component:
         from finback.component.archive import restricted
 
         return restricted(self.definition.packages or (), platform.names.debian)
+
+    def version(self, platform: Platform, pins: Iterable[PackagePin]) -> str:
+        """What a person would call the component's version: that of the package named first, "" without packages."""
+        first = next(iter(self.requirements(platform)), "")
+        return next((p.version for p in pins if p.name == first), "")
 
 
 class Library:

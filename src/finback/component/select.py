@@ -80,8 +80,12 @@ def matching(tree: Mapping[str, AnyEntry], glob: str, span: Span | None) -> set[
     return found
 
 
-def select(unpacked: Unpacked, keep: Keep | None, platform: Platform) -> dict[str, AnyEntry]:
+def select(
+    unpacked: Unpacked, keep: Keep | None, platform: Platform, contributors: Iterable[str] = ()
+) -> dict[str, AnyEntry]:
     """The entries to keep, with the directories that lead to them, by path.
+
+    *contributors* are packages of which something is in the image by another way.
 
     Raises:
         FinbackError: F143, a path that is to be kept is not there; F144, a library is missing.
@@ -102,7 +106,8 @@ def select(unpacked: Unpacked, keep: Keep | None, platform: Platform) -> dict[st
         closure = Closure(unpacked, platform)
         wanted |= closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
     chosen = {p for p in wanted if p in explicit or not _fits(p, DROPPED)}
-    chosen |= licences(unpacked, {unpacked.owners[p] for p in chosen if p in unpacked.owners}, platform)
+    owners = {unpacked.owners[p] for p in chosen if p in unpacked.owners}
+    chosen |= licences(unpacked, owners.union(contributors), platform)
     return {p: tree[p] for p in sorted(_with_parents((p for p in chosen if not _fits(p, keep.drop or ())), tree))}
 
 
