@@ -26,6 +26,7 @@ from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.host.database import open_made, remove
 from finback.host.http import Fetcher
+from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.resolve.plan import PackagePin
 from finback.trust import openpgp
@@ -160,6 +161,7 @@ class Archive:
         return self._store.root / "debian" / f"{key.short}.sqlite"
 
     def _fill(self, connection: sqlite3.Connection) -> None:
+        return_large_buffers()
         indexing.fill(connection, ((p.archive, io.BytesIO(self._index_text(p))) for p in self._parts))
 
     def _index_text(self, part: _Part) -> bytes:

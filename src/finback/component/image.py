@@ -22,6 +22,7 @@ from finback.component.unpack import Unpacked, unpack
 from finback.ground import canonical
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
+from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.oci import image
 from finback.resolve.plan import PackagePin
@@ -56,6 +57,7 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
         done = cached(component, pins, platform, store, epoch)
         if done is not None:
             return done
+        return_large_buffers()
         with store.scratch() as scratch:
             unpacked = unpack(pins, store, scratch)
             tree = _tree(component, unpacked, platform, scratch, epoch)
