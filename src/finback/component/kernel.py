@@ -147,8 +147,8 @@ def _matching(glob: str, names: dict[str, str]) -> list[str]:
 
 def _uncompressed(unpacked: Unpacked, path: str) -> bytes:
     entry = unpacked.tree[path]
-    if not isinstance(entry, File):
-        raise ValueError(f"{path} is no file")
+    if not isinstance(entry, File) or entry.content.size > MODULE_LIMIT:
+        raise ValueError(f"{path} is no file of at most {MODULE_LIMIT} bytes")
     suffix = _COMPRESSED.search(path)
     packed = io.BytesIO(unpacked.data(entry, MODULE_LIMIT))
     try:
