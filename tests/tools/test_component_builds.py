@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -128,3 +130,20 @@ def test_an_image_is_the_same_whenever_it_is_built(world: World, tmp_path: Path)
         assert other.put(world.store.read(pin.digest)) == pin.digest
     built: list[Digest] = [image.build(component, pins, platform, s, EPOCH) for s in (world.store, other)]
     assert built[0] == built[1]
+
+
+def test_the_first_build_of_the_largest_component_takes_little_memory(world: World, tmp_path: Path) -> None:
+    """The package index is filled, packages are unpacked, an image is written: nothing of it is ever held whole."""
+    assert world.archives
+    program = (
+        "import sys; from finback.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end\n"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "component", "build", "containerd"],
+        check=True, capture_output=True, text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert int(done.stdout.split("VmHWM:")[1].split()[0]) < 100_000
