@@ -5,8 +5,8 @@ What a program opens at run time by itself (plug-ins, name service modules) can'
 Images have no /etc/ld.so.cache, since nothing is run to make them. The folders of /etc/ld.so.conf.d, /usr/local/lib
 among them, count only through that cache: a library there would not be found in the image either.
 
-Source: ld.so(8); glibc's elf/dl-load.c, _dl_map_object, for the order; Debian's glibc, debian/patches/any/
-local-ld-multiarch.diff, for the folders ("system search path" in `ld.so --help`).
+Source: ld.so(8); glibc's elf/dl-load.c, _dl_map_object, for the order; for the folders, "system search path" in what
+`ld.so --help` of Debian says.
 """
 
 from __future__ import annotations
