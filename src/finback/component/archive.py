@@ -18,7 +18,6 @@ from pathlib import Path
 from finback.debian import index as indexing
 from finback.debian import release as releases
 from finback.debian.index import Index
-from finback.debian.relation import applies
 from finback.debian.release import Release
 from finback.debian.solve import solve
 from finback.ground import canonical
@@ -222,13 +221,3 @@ class Archive:
 def _is_missing(failure: FinbackError) -> bool:
     """Whether a server answered that it has no such file."""
     return any(d.code == "F202" and " 404" in d.message for d in failure.diagnostics)
-
-
-def restricted(packages: Iterable[str], architecture: str) -> tuple[str, ...]:
-    """Package names of a definition that apply to *architecture* (Debian's word): ``NAME [amd64 arm64]``."""
-    out = []
-    for text in packages:
-        name, _, restriction = text.partition("[")
-        if applies(restriction.rstrip("] "), architecture):
-            out.append(name.strip())
-    return tuple(out)

@@ -13,8 +13,8 @@ from pathlib import Path
 from finback.codec.decompress import decompress
 from finback.component import module_index
 from finback.component.definition import KernelModules
+from finback.component.glob import pattern
 from finback.component.module_index import Module
-from finback.component.select import pattern
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from finback.component.definition import Definition, Keep
-from finback.component.select import pattern
+from finback.component.glob import pattern
+from finback.debian.relation import restricted
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.digest import Digest
@@ -60,9 +61,6 @@ class Component:
                 self.definition.origin.at("platforms"),
                 help=f"it can be for: {', '.join(known)}",
             )
-        # Read from the lock, most builds need no requirements, and none of the archive's modules.
-        from finback.component.archive import restricted
-
         return restricted(self.definition.packages or (), platform.names.debian)
 
     def version(self, platform: Platform, pins: Iterable[PackagePin]) -> str:

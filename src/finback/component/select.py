@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterable, Mapping
 
 from finback.component.closure import Closure
 from finback.component.definition import Keep
+from finback.component.glob import pattern
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
@@ -23,43 +22,6 @@ DROPPED = (
     "/usr/lib/systemd/**",
     "/etc/init.d/**", "/etc/apparmor.d/**", "/etc/logrotate.d/**", "/var/cache/**", "/var/lib/dpkg/**",
 )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=4096)
-def pattern(glob: str) -> re.Pattern[str]:
-    """A glob of absolute paths as a pattern: ``*`` and ``?`` within a step, ``[…]`` sets, ``**`` across steps.
-
-    ``/a/**/b`` is also ``/a/b``; ``/a/**`` is everything below ``/a``.
-
-    Raises:
-        ValueError: a set is no set.
-
-    """
-    out, at = [], 0
-    while at < len(glob):
-        if glob.startswith("**/", at) and glob[at - 1 : at] in ("", "/"):
-            out.append("(?:.*/)?")
-            at += 3
-        elif glob.startswith("**", at):
-            out.append(".*")
-            at += 2
-        elif glob[at] == "*":
-            out.append("[^/]*")
-            at += 1
-        elif glob[at] == "?":
-            out.append("[^/]")
-            at += 1
-        elif glob[at] == "[" and "]" in glob[at:]:
-            end = glob.index("]", at)
-            out.append(glob[at : end + 1].replace("\\", "\\\\").replace("[!", "[^"))
-            at = end + 1
-        else:
-            out.append(re.escape(glob[at]))
-            at += 1
-    try:
-        return re.compile("".join(out) + r"\Z", re.DOTALL)
-    except re.error as failure:
-        raise ValueError(f"{glob!r} is not a pattern: {failure}") from None
 
 
 def matching(tree: Mapping[str, AnyEntry], glob: str, span: Span | None) -> set[str]:

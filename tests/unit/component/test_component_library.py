@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from finback.component.glob import pattern
 from finback.component.library import Library
 from finback.component.module_index import describe, module_name
-from finback.component.select import pattern
 from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import ARCHITECTURES, Platform
 
