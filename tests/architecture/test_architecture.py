@@ -51,7 +51,7 @@ def test_module(path: Path) -> None:
 
 
 def test_values_are_frozen_and_slotted() -> None:
-    mutable = {"Workspace", "Unpacked", "_State", "_Group"}
+    mutable = {"Workspace", "Unpacked", "_Line", "_Group"}
     # Parts of a syntax tree, which its builder completes, and the state of a search.
     mutable |= {"Scalar", "Sequence", "Mapping", "Node"}
     for found in pkgutil.walk_packages(finback.__path__, "finback."):

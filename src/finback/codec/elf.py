@@ -40,7 +40,9 @@ class Elf:
     needed: tuple[str, ...] = ()
     soname: str = ""
     runpath: tuple[str, ...] = ()
-    """Folders of DT_RUNPATH or, where there is none, of DT_RPATH; ``$ORIGIN`` and the like as they are written."""
+    """Folders of DT_RUNPATH; ``$ORIGIN`` and the like as they are written."""
+    rpath: tuple[str, ...] = ()
+    """Folders of DT_RPATH, which counts only where there is no DT_RUNPATH."""
 
 
 def decode(data: bytes | memoryview) -> Elf:
@@ -87,7 +89,9 @@ def _read(at: ReadAt) -> Elf:
     interpreter = next((s for s in segments if s.kind == _PT_INTERP), None)
     dynamic = next((s for s in segments if s.kind == _PT_DYNAMIC), None)
     found = _dynamic(at, dynamic, segments, struct.Struct(order + ("QQ" if wide else "II"))) if dynamic else {}
-    folders = found.get(_DT_RUNPATH) or found.get(_DT_RPATH) or []
+    runpath, rpath = (
+        tuple(p for t in found.get(tag, ()) for p in t.split(":") if p) for tag in (_DT_RUNPATH, _DT_RPATH)
+    )
     return Elf(
         bits=64 if wide else 32,
         machine=machine,
@@ -95,7 +99,8 @@ def _read(at: ReadAt) -> Elf:
         interpreter=_text(at(interpreter.offset, min(interpreter.size, MAX_NAME)), 0) if interpreter else "",
         needed=tuple(found.get(_DT_NEEDED, ())),
         soname=next(iter(found.get(_DT_SONAME, ())), ""),
-        runpath=tuple(p for text in folders for p in text.split(":") if p),
+        runpath=runpath,
+        rpath=() if _DT_RUNPATH in found else rpath,
     )
 
 

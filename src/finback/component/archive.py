@@ -18,7 +18,6 @@ from pathlib import Path
 from finback.debian import index as indexing
 from finback.debian import release as releases
 from finback.debian.index import Index
-from finback.debian.relation import applies
 from finback.debian.release import Release
 from finback.debian.solve import solve
 from finback.ground import canonical
@@ -26,6 +25,7 @@ from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.host.database import open_made, remove
 from finback.host.http import Fetcher
+from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.resolve.plan import PackagePin
 from finback.trust import openpgp
@@ -160,6 +160,7 @@ class Archive:
         return self._store.root / "debian" / f"{key.short}.sqlite"
 
     def _fill(self, connection: sqlite3.Connection) -> None:
+        return_large_buffers()
         indexing.fill(connection, ((p.archive, io.BytesIO(self._index_text(p))) for p in self._parts))
 
     def _index_text(self, part: _Part) -> bytes:
@@ -220,13 +221,3 @@ class Archive:
 def _is_missing(failure: FinbackError) -> bool:
     """Whether a server answered that it has no such file."""
     return any(d.code == "F202" and " 404" in d.message for d in failure.diagnostics)
-
-
-def restricted(packages: Iterable[str], architecture: str) -> tuple[str, ...]:
-    """Package names of a definition that apply to *architecture* (Debian's word): ``NAME [amd64 arm64]``."""
-    out = []
-    for text in packages:
-        name, _, restriction = text.partition("[")
-        if applies(restriction.rstrip("] "), architecture):
-            out.append(name.strip())
-    return tuple(out)

@@ -26,15 +26,16 @@ class Keep:
 
     With neither `programs` nor `paths`, everything stays but documentation, manual pages, locales, and lintian's and
     other tools' data. With either, only what they name stays, and with `programs` also each ELF program's interpreter
-    and the shared libraries that it needs, found as ld.so would find them.
+    and the shared libraries that it needs, found as ld.so would find them. In any case the copyright files of the
+    packages stay of which anything does.
     """
 
     programs: tuple[str, ...] | None = None
     """Absolute paths, or glob patterns, of programs and libraries to keep with all that they need."""
     paths: tuple[str, ...] | None = None
-    """Absolute glob patterns of paths to keep; `**` spans directories."""
+    """Absolute glob patterns of paths to keep; `**` spans any number of directories, none included."""
     drop: tuple[str, ...] | None = None
-    """Absolute glob patterns of paths to leave out in any case."""
+    """Absolute glob patterns of paths to leave out in any case: whatever else names them."""
     origin: Origin = origin()
 
 
@@ -65,7 +66,7 @@ class Concatenation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user, with a group of the same name and id; written to /etc/passwd and /etc/group."""
+    """A user, with a group of the same name and id; written to /etc/passwd and /etc/group, beside root and nobody."""
 
     name: str
     uid: int

@@ -7,7 +7,7 @@ Packages are recorded in the way that scanners know from distroless images: a st
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from finback.component.definition import User
 from finback.component.unpack import Unpacked
@@ -22,13 +22,17 @@ def users(wanted: tuple[User, ...] | None, tree: Mapping[str, AnyEntry], epoch: 
     """/etc/passwd and /etc/group, where the definition names users or the packages bring none."""
     if wanted is None and "etc/passwd" in tree:
         return {}
-    everyone = (User(name="root", uid=0, home="/root", shell="/bin/sh"), *(wanted or ()))
-    if not any(u.name == "nobody" for u in everyone):
-        everyone = (*everyone, User(name="nobody", uid=65534))
+    everyone = {"root": User(name="root", uid=0, home="/root", shell="/bin/sh")}
+    everyone |= {u.name: u for u in wanted or ()}
+    everyone.setdefault("nobody", User(name="nobody", uid=65534))
     passwd = [
-        f"{u.name}:x:{u.uid}:{_gid(u)}::{u.home or '/nonexistent'}:{u.shell or '/usr/sbin/nologin'}\n" for u in everyone
+        f"{u.name}:x:{u.uid}:{_gid(u)}::{u.home or '/nonexistent'}:{u.shell or '/usr/sbin/nologin'}\n"
+        for u in everyone.values()
     ]
-    group = [f"{u.name}:x:{_gid(u)}:\n" for u in everyone]
+    groups: dict[int, str] = {}
+    for user in everyone.values():
+        groups.setdefault(_gid(user), user.name)
+    group = [f"{name}:x:{number}:\n" for number, name in groups.items()]
     return {
         path: File(path=path, mtime=epoch, content=Inline("".join(lines).encode()))
         for path, lines in (("etc/passwd", passwd), ("etc/group", group))
@@ -39,16 +43,15 @@ def _gid(user: User) -> int:
     return user.uid if user.gid is None else user.gid
 
 
-def packages(kept: Mapping[str, AnyEntry], unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
-    """The records of the packages that something was kept of."""
+def packages(parts: Iterable[tuple[str, AnyEntry]], unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
+    """The records of packages, of each of which *parts* has the entries that the image has of it."""
     lists: dict[str, list[str]] = {}
-    for path, entry in sorted(kept.items()):
-        owner = unpacked.owners.get(path)
-        if owner is not None and isinstance(entry, File):
+    for name, entry in sorted(parts, key=lambda p: p[1].path):
+        if isinstance(entry, File):
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in unpacked.read(entry.content):
                 digest.update(chunk)
-            lists.setdefault(owner, []).append(f"{digest.hexdigest()}  {path}\n")
+            lists.setdefault(name, []).append(f"{digest.hexdigest()}  {entry.path}\n")
     out: dict[str, AnyEntry] = {}
     for name, lines in sorted(lists.items()):
         fields = unpacked.control[name]

@@ -9,18 +9,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from finback.codec import tar
 from finback.component import identity, merged_usr
-from finback.component.definition import ImageConfig
+from finback.component.definition import Concatenation, ImageConfig
 from finback.component.kernel import kernel_tree, with_parents
 from finback.component.library import Component
-from finback.component.select import pattern, select
+from finback.component.select import licences, matching, select
 from finback.component.unpack import Unpacked, unpack
 from finback.ground import canonical
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
+from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.oci import image
 from finback.resolve.plan import PackagePin
@@ -28,7 +30,7 @@ from finback.tree.content import Content, Inline
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
 
 # Raised whenever the same inputs would give another image.
-BUILDER = 1
+BUILDER = 2
 LABEL = "org.mobyproject.config"
 
 
@@ -55,9 +57,10 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
         done = cached(component, pins, platform, store, epoch)
         if done is not None:
             return done
+        return_large_buffers()
         with store.scratch() as scratch:
             unpacked = unpack(pins, store, scratch)
-            tree = _tree(component, unpacked, platform, epoch)
+            tree = _tree(component, unpacked, platform, scratch, epoch)
             entries = [tree[p] for p in sorted(tree, key=lambda p: p.split("/"))]
             with store.ingest() as ingest:
                 for chunk in tar.encode(entries, _reader(unpacked)):
@@ -81,16 +84,36 @@ def _reader(unpacked: Unpacked):  # type: ignore[no-untyped-def] # noqa: ANN202
     return read
 
 
-def _tree(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
+def _tree(
+    component: Component, unpacked: Unpacked, platform: Platform, scratch: Path, epoch: int
+) -> dict[str, AnyEntry]:
+    kernel = component.definition.kernel
+    if kernel is not None:
+        made = kernel_tree(unpacked, kernel, scratch, epoch)
+        found = licences(unpacked, set(made.owners.values()), platform)
+        tree = made.tree | {p: unpacked.tree[p] for p in found}
+        owners = unpacked.owners | made.owners
+        tree |= identity.packages(((owners[p], e) for p, e in tree.items() if p in owners), unpacked, epoch)
+    else:
+        tree = _root(component, unpacked, platform, epoch)
+    placed = (merged_usr.merged(e) for e in tree.values())
+    return with_parents({e.path: _clamped(e, epoch) for e in placed}, epoch)
+
+
+def _clamped(entry: AnyEntry, epoch: int) -> AnyEntry:
+    """*entry*, not younger than the build: https://reproducible-builds.org/specs/source-date-epoch/."""
+    return replace(entry, mtime=min(entry.mtime, epoch))
+
+
+def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
     definition = component.definition
-    if definition.kernel is not None:
-        return kernel_tree(unpacked, definition.kernel, epoch)
-    kept = select(unpacked, definition.keep, platform) if unpacked.tree else {}
+    joined = [_concatenated(unpacked, wanted, epoch) for wanted in definition.concatenate or ()]
+    kept = select(unpacked, definition.keep, platform, {name for _, names in joined for name in names})
     tree = dict(kept)
     for link in merged_usr.links(platform, epoch):
         tree.setdefault(link.path, link)
     tree |= identity.users(definition.users, kept, epoch)
-    tree |= _concatenated(component, unpacked, epoch)
+    tree |= {entry.path: entry for entry, _ in joined}
     for overlay in component.overlay:
         if overlay.target is None:
             content = Inline(overlay.data)
@@ -99,13 +122,16 @@ def _tree(component: Component, unpacked: Unpacked, platform: Platform, epoch: i
             tree[overlay.path] = Symlink(path=overlay.path, target=overlay.target, mtime=epoch)
     for entry in _files(component, epoch):
         tree[entry.path] = entry
-    tree |= identity.packages(kept, unpacked, epoch)
+    # What the definition lays over a package's file is not the package's.
+    parts = [(unpacked.owners[p], e) for p, e in kept.items() if p in unpacked.owners and tree[p] is e]
+    parts += [(name, entry) for entry, names in joined for name in names]
+    tree |= identity.packages(parts, unpacked, epoch)
     # The places that the old links lead to must be there.
     for place in ("usr/bin", "usr/lib", "usr/sbin"):
         tree.setdefault(place, Directory(path=place, mtime=epoch))
     if "lib64" in tree:
         tree.setdefault("usr/lib64", Directory(path="usr/lib64", mtime=epoch))
-    return with_parents({merged_usr.merged(e).path: merged_usr.merged(e) for e in tree.values()}, epoch)
+    return tree
 
 
 def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # noqa: ANN202
@@ -121,19 +147,17 @@ def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # 
             yield File(path=path, mode=int(added.mode or "0644", 8), content=content, **owner)
 
 
-def _concatenated(component: Component, unpacked: Unpacked, epoch: int) -> dict[str, AnyEntry]:
-    out: dict[str, AnyEntry] = {}
-    for wanted in component.definition.concatenate or ():
-        found = sorted(p for p, e in unpacked.tree.items() if isinstance(e, File) and pattern(wanted.of).match("/" + p))
-        parts = []
-        for path in found:
-            entry = unpacked.tree[path]
-            assert isinstance(entry, File)
-            data = unpacked.data(entry)
-            parts.append(data if data.endswith(b"\n") else data + b"\n")
-        path = wanted.path.strip("/")
-        out[path] = File(path=path, mtime=epoch, content=Inline(b"".join(parts)))
-    return out
+def _concatenated(unpacked: Unpacked, wanted: Concatenation, epoch: int) -> tuple[AnyEntry, set[str]]:
+    """The file, and the packages that it is made of."""
+    files = {p: e for p, e in unpacked.tree.items() if isinstance(e, File)}
+    found = sorted(matching(files, wanted.of, wanted.origin.at("of")))
+    data = bytearray()
+    for path in found:
+        data += unpacked.data(files[path])
+        if not data.endswith(b"\n"):
+            data += b"\n"
+    entry = File(path=wanted.path.strip("/"), mtime=epoch, content=Inline(bytes(data)))
+    return entry, {unpacked.owners[p] for p in found}
 
 
 def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platform, epoch: int) -> dict[str, Any]:
@@ -143,8 +167,7 @@ def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platfo
         "org.opencontainers.image.title": component.name,
         "org.opencontainers.image.description": definition.summary,
     }
-    names = definition.packages or ()
-    version = next((p.version for p in pins if names and p.name == names[0].split()[0]), "")
+    version = component.version(platform, pins)
     if version:
         labels["org.opencontainers.image.version"] = version
     if definition.label is not None:

@@ -1,61 +1,70 @@
-"""A kernel component: the kernel at `/kernel`, and chosen modules, uncompressed and indexed, below /usr/lib/modules."""
+"""A kernel component: the kernel at `/kernel`, and chosen modules, uncompressed and indexed, below /usr/lib/modules.
+
+Modules are decompressed one at a time to files in a scratch folder; the tree's contents are slices of those.
+"""
 
 from __future__ import annotations
 
+import io
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from finback.codec.decompress import decompress
 from finback.component import module_index
 from finback.component.definition import KernelModules
+from finback.component.glob import pattern
 from finback.component.module_index import Module
-from finback.component.select import pattern
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import error
-from finback.tree.content import Inline
+from finback.ground.digest import Digest
+from finback.host.file import scratch_file
+from finback.tree.content import Inline, Slice
 from finback.tree.entry import AnyEntry, Directory, File
 
 MODULES = "usr/lib/modules"
+# The largest module of Debian has 12 MB.
 MODULE_LIMIT = 64 << 20
+_COMPRESSED = re.compile(r"\.(?:xz|zst|gz)\Z")
 
 
-def kernel_tree(unpacked: Unpacked, wanted: KernelModules, epoch: int) -> dict[str, AnyEntry]:
-    """The image's entries by path.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelTree:
+    """The image's entries by path, and by path too whose they are."""
+
+    tree: dict[str, AnyEntry]
+    owners: dict[str, str]
+
+
+def kernel_tree(unpacked: Unpacked, wanted: KernelModules, scratch: Path, epoch: int) -> KernelTree:
+    """The kernel, and the modules that are wanted, with all that they depend on.
 
     Raises:
         FinbackError: F146 the packages hold no kernel, or several; F147 a module is not there; F148 one is faulty.
 
     """
-    images = [p for p in unpacked.tree if re.fullmatch(r"boot/vmlinu[xz]-.+", p)]
-    if len(images) != 1:
-        found = ", ".join(images) or "none"
-        raise error(
-            "F146",
-            f"the packages hold {found} where one kernel is needed",
-            wanted.origin.span,
-            help="name one image package",
-        )
-    version = images[0].split("-", 1)[1]
-    root = f"{MODULES}/{version}"
-    kernel = unpacked.tree[images[0]]
-    out: dict[str, AnyEntry] = {"kernel": replace(kernel, path="kernel")}
+    image = _image(unpacked, wanted)
+    root = f"{MODULES}/{image.split('-', 1)[1]}"
+    kernel = unpacked.tree[image]
+    tree: dict[str, AnyEntry] = {"kernel": replace(kernel, path="kernel")}
+    owners = {"kernel": unpacked.owners[image]}
     available, built_in = _available(unpacked, root)
     chosen = _choose(wanted, available, built_in)
-    described: dict[str, Module] = {}
-    data: dict[str, bytes] = {}
+    found: dict[str, Module] = {}
+    contents: dict[str, Slice] = {}
     try:
         todo = list(chosen)
         while todo:
             name = todo.pop()
-            if name in described or (name not in available and name in built_in):
+            if name in found or (name not in available and name in built_in):
                 continue
             path = available[name]
-            entry = unpacked.tree[f"{root}/{path}"]
-            assert isinstance(entry, File)
-            data[name] = _uncompressed(path, unpacked.data(entry, MODULE_LIMIT))
-            described[name] = module_index.describe(re.sub(r"\.(xz|zst|gz)$", "", path), data[name])
-            todo += described[name].depends
-            todo += [n for n in described[name].before if n in available]
-        modules = module_index.closure(chosen, described, built_in)
+            data = _uncompressed(unpacked, f"{root}/{path}")
+            found[name] = module_index.describe(_COMPRESSED.sub("", path), data)
+            contents[name] = _spooled(unpacked, data, scratch)
+            todo += found[name].depends
+            todo += [n for n in found[name].before if n in available]
+        modules = module_index.closure(chosen, found, built_in)
     except (KeyError, ValueError) as failure:
         raise error(
             "F148",
@@ -65,13 +74,28 @@ def kernel_tree(unpacked: Unpacked, wanted: KernelModules, epoch: int) -> dict[s
         ) from None
     for module in modules:
         path = f"{root}/{module.path}"
-        out[path] = File(path=path, mtime=epoch, content=Inline(data[module.name]))
+        tree[path] = File(path=path, mtime=epoch, content=contents[module.name])
+        owners[path] = unpacked.owners[f"{root}/{available[module.name]}"]
     for name, text in module_index.files(modules).items():
-        out[f"{root}/{name}"] = File(path=f"{root}/{name}", mtime=epoch, content=Inline(text))
-    for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-        if f"{root}/{name}" in unpacked.tree:
-            out[f"{root}/{name}"] = unpacked.tree[f"{root}/{name}"]
-    return with_parents(out, epoch)
+        tree[f"{root}/{name}"] = File(path=f"{root}/{name}", mtime=epoch, content=Inline(text))
+    for path in (f"{root}/{name}" for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order")):
+        if path in unpacked.tree:
+            tree[path] = unpacked.tree[path]
+            owners[path] = unpacked.owners[path]
+    return KernelTree(tree=tree, owners=owners)
+
+
+def _image(unpacked: Unpacked, wanted: KernelModules) -> str:
+    images = [p for p in unpacked.tree if re.fullmatch(r"boot/vmlinu[xz]-.+", p)]
+    if len(images) != 1:
+        found = ", ".join(images) or "none"
+        raise error(
+            "F146",
+            f"the packages hold {found} where one kernel is needed",
+            wanted.origin.span,
+            help="name one image package",
+        )
+    return images[0]
 
 
 def with_parents(tree: dict[str, AnyEntry], epoch: int) -> dict[str, AnyEntry]:
@@ -121,19 +145,24 @@ def _matching(glob: str, names: dict[str, str]) -> list[str]:
     return [n for n in names if pattern(glob.replace("-", "_")).match(n)]
 
 
-def _uncompressed(path: str, data: bytes) -> bytes:
-    import gzip
-    import lzma
+def _uncompressed(unpacked: Unpacked, path: str) -> bytes:
+    entry = unpacked.tree[path]
+    if not isinstance(entry, File) or entry.content.size > MODULE_LIMIT:
+        raise ValueError(f"{path} is no file of at most {MODULE_LIMIT} bytes")
+    suffix = _COMPRESSED.search(path)
+    packed = io.BytesIO(unpacked.data(entry, MODULE_LIMIT))
+    try:
+        return b"".join(decompress(packed.read, suffix[0] if suffix else "", MODULE_LIMIT))
+    except ValueError as failure:
+        raise ValueError(f"{path} {failure}") from None
 
-    if path.endswith(".xz"):
-        try:
-            return lzma.decompress(data, memlimit=1 << 30)
-        except lzma.LZMAError as failure:
-            raise ValueError(f"{path}: {failure}") from None
-    if path.endswith(".gz"):
-        return gzip.decompress(data)
-    if path.endswith(".zst"):
-        from finback.codec.compress import zstd_decompressor
 
-        return bytes(zstd_decompressor().decompress(data))
-    return data
+def _spooled(unpacked: Unpacked, data: bytes, scratch: Path) -> Slice:
+    """*data* in a file of *scratch*, which *unpacked* knows from then on."""
+    digest = Digest.of(data)
+    if digest not in unpacked.files:
+        path = scratch / f"{digest.encoded}.ko"
+        with scratch_file(path) as out:
+            out.write(data)
+        unpacked.files[digest] = path
+    return Slice(digest, 0, len(data))

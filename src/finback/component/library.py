@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from finback.component.definition import Definition
+from finback.component.definition import Definition, Keep
+from finback.component.glob import pattern
+from finback.debian.relation import restricted
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Source
 from finback.host import file
+from finback.resolve.plan import PackagePin
 from finback.spec.decode import load
 
 LIMIT = 1 << 20
@@ -57,10 +61,12 @@ class Component:
                 self.definition.origin.at("platforms"),
                 help=f"it can be for: {', '.join(known)}",
             )
-        # Read from the lock, most builds need no requirements, and none of the archive's modules.
-        from finback.component.archive import restricted
-
         return restricted(self.definition.packages or (), platform.names.debian)
+
+    def version(self, platform: Platform, pins: Iterable[PackagePin]) -> str:
+        """What a person would call the component's version: that of the package named first, "" without packages."""
+        first = next(iter(self.requirements(platform)), "")
+        return next((p.version for p in pins if p.name == first), "")
 
 
 class Library:
@@ -139,17 +145,8 @@ def _load(name: str, folder: Path) -> Component:
     )
 
 
-def _check(definition: Definition):  # type: ignore[no-untyped-def] # noqa: ANN202
-    keep = definition.keep
-    for name in ("programs", "paths", "drop"):
-        for i, pattern in enumerate(getattr(keep, name, None) or ()):
-            if keep is not None and not pattern.startswith("/"):
-                yield Diagnostic(
-                    code="F040",
-                    message=f"{pattern!r} is not absolute",
-                    span=keep.origin.at(name, i),
-                    help="begin it with /",
-                )
+def _check(definition: Definition) -> Iterator[Diagnostic]:
+    yield from _check_patterns(definition)
     for added in definition.files or ():
         given = [f for f in ("contents", "symlink", "directory") if getattr(added, f) is not None]
         if len(given) != 1:
@@ -159,9 +156,44 @@ def _check(definition: Definition):  # type: ignore[no-untyped-def] # noqa: ANN2
                 span=added.origin.span,
                 help="give exactly one of contents, symlink and directory",
             )
+    names: set[str] = set()
+    for user in definition.users or ():
+        if user.name in names:
+            yield Diagnostic(
+                code="F049",
+                message=f"there are two users {user.name}",
+                span=user.origin.at("name"),
+                help="let one of them go",
+            )
+        names.add(user.name)
+    for field in ("keep", "files", "concatenate", "users") if definition.kernel else ():
+        if getattr(definition, field) is not None:
+            yield Diagnostic(
+                code="F049",
+                message=f"a kernel takes no {field}",
+                span=definition.origin.at(field),
+                help="its image is the kernel and the modules that `kernel` names",
+            )
 
 
-def _overlay(root: Path):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _check_patterns(definition: Definition) -> Iterator[Diagnostic]:
+    keep = definition.keep or Keep()
+    found = [(text, keep.origin.at(f, i)) for f in ("programs", "paths", "drop")
+             for i, text in enumerate(getattr(keep, f) or ())]  # fmt: skip
+    found += [(c.of, c.origin.at("of")) for c in definition.concatenate or ()]
+    for text, span in found:
+        if not text.startswith("/"):
+            yield Diagnostic(code="F040", message=f"{text!r} is not absolute", span=span, help="begin it with /")
+            continue
+        try:
+            pattern(text)
+        except ValueError as failure:
+            yield Diagnostic(
+                code="F040", message=str(failure), span=span, help="write sets such as [a-z]; [[] is a bracket"
+            )
+
+
+def _overlay(root: Path) -> Iterator[Overlay]:
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root).as_posix()
         if path.is_symlink():

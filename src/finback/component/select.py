@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from finback.component.closure import Closure
 from finback.component.definition import Keep
+from finback.component.glob import pattern
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
+from finback.ground.source import Span
 from finback.tree.entry import AnyEntry, Directory
 
-# Nothing of this is read by a program at run time.
+# Nothing of this is read by a program at run time. Of the documentation, copyright files stay: see `licences`.
 DROPPED = (
     "/usr/share/doc/**", "/usr/share/man/**", "/usr/share/info/**", "/usr/share/locale/**", "/usr/share/lintian/**",
     "/usr/share/bug/**", "/usr/share/doc-base/**", "/usr/share/menu/**", "/usr/share/applications/**",
@@ -24,69 +24,72 @@ DROPPED = (
 )  # fmt: skip
 
 
-@functools.lru_cache(maxsize=4096)
-def pattern(glob: str) -> re.Pattern[str]:
-    """A glob of absolute paths as a pattern: ``*`` and ``?`` within a step, ``**`` across steps, ``[…]`` sets."""
-    out, at = [], 0
-    while at < len(glob):
-        if glob.startswith("**", at):
-            out.append(".*")
-            at += 2
-        elif glob[at] == "*":
-            out.append("[^/]*")
-            at += 1
-        elif glob[at] == "?":
-            out.append("[^/]")
-            at += 1
-        elif glob[at] == "[" and "]" in glob[at:]:
-            end = glob.index("]", at)
-            out.append(glob[at : end + 1].replace("[!", "[^"))
-            at = end + 1
-        else:
-            out.append(re.escape(glob[at]))
-            at += 1
-    return re.compile("".join(out) + r"\Z")
+def matching(tree: Mapping[str, AnyEntry], glob: str, span: Span | None) -> set[str]:
+    """The paths that fit *glob*.
+
+    Raises:
+        FinbackError: F143, there is none.
+
+    """
+    found = {p for p in tree if pattern(glob).match("/" + p)}
+    if not found:
+        raise error(
+            "F143",
+            f"none of the packages has {glob}",
+            span,
+            help="check the path, or the packages; paths below /bin and /lib are below /usr",
+        )
+    return found
 
 
-def select(unpacked: Unpacked, keep: Keep | None, platform: Platform) -> dict[str, AnyEntry]:
+def select(
+    unpacked: Unpacked, keep: Keep | None, platform: Platform, contributors: Iterable[str] = ()
+) -> dict[str, AnyEntry]:
     """The entries to keep, with the directories that lead to them, by path.
+
+    *contributors* are packages of which something is in the image by another way.
 
     Raises:
         FinbackError: F143, a path that is to be kept is not there; F144, a library is missing.
 
     """
     tree = unpacked.tree
+    keep = keep or Keep()
     wanted: set[str] = set()
-    if keep is None or (keep.programs is None and keep.paths is None):
+    for i, glob in enumerate(keep.paths or ()):
+        wanted |= matching(tree, glob, keep.origin.at("paths", i))
+    explicit = frozenset(wanted)
+    if keep.programs is None and keep.paths is None:
         wanted |= set(tree)
     else:
-        for i, glob in enumerate(keep.paths or ()):
-            wanted |= _matching(tree, glob, keep.origin.at("paths", i))
         programs: set[str] = set()
         for i, glob in enumerate(keep.programs or ()):
-            programs |= _matching(tree, glob, keep.origin.at("programs", i))
+            programs |= matching(tree, glob, keep.origin.at("programs", i))
         closure = Closure(unpacked, platform)
         wanted |= closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
-    dropped = [pattern(g) for g in (*DROPPED, *((keep.drop or ()) if keep else ()))]
-    explicit = set(keep.paths or ()) if keep else set()
-    chosen = {
-        p
-        for p in wanted
-        if not any(d.match("/" + p) for d in dropped) or any(pattern(g).match("/" + p) for g in explicit)
-    }
-    return {p: tree[p] for p in sorted(_with_parents(chosen, tree))}
+    chosen = {p for p in wanted if p in explicit or not _fits(p, DROPPED)}
+    owners = {unpacked.owners[p] for p in chosen if p in unpacked.owners}
+    chosen |= licences(unpacked, owners.union(contributors), platform)
+    return {p: tree[p] for p in sorted(_with_parents((p for p in chosen if not _fits(p, keep.drop or ())), tree))}
 
 
-def _matching(tree: dict[str, AnyEntry], glob: str, span: object) -> set[str]:
-    found = {p for p in tree if pattern(glob).match("/" + p)}
-    if not found:
-        raise error(
-            "F143",
-            f"none of the packages has {glob}",
-            span,  # type: ignore[arg-type]
-            help="check the path, or the packages; paths below /bin and /lib are below /usr",
-        )
-    return found
+def licences(unpacked: Unpacked, packages: Iterable[str], platform: Platform) -> set[str]:
+    """The copyright files of *packages*, which must go wherever their files go.
+
+    Debian Policy 12.5: `/usr/share/doc/PACKAGE/copyright`, where the folder may be a link to that of another package
+    of the same source.
+    """
+    out: set[str] = set()
+    closure = Closure(unpacked, platform)
+    for package in packages:
+        path, links = closure.resolve(f"usr/share/doc/{package}/copyright")
+        if path:
+            out |= {path, *links}
+    return out
+
+
+def _fits(path: str, globs: Iterable[str]) -> bool:
+    return any(pattern(g).match("/" + path) for g in globs)
 
 
 def _with_parents(chosen: Iterable[str], tree: dict[str, AnyEntry]) -> set[str]:

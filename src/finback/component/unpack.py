@@ -18,7 +18,7 @@ from finback.ground.digest import Digest
 from finback.host.file import opened, scratch_file
 from finback.host.store import CHUNK, Store
 from finback.resolve.plan import PackagePin
-from finback.tree.content import Content, Inline
+from finback.tree.content import Content, Inline, Slice
 from finback.tree.entry import AnyEntry, Directory, File, HardLink
 
 PARALLEL = 4
@@ -51,14 +51,15 @@ class Unpacked:
                 left -= len(chunk)
                 yield chunk
 
-    def data(self, entry: File, limit: int = 64 << 20) -> bytes:
-        """A file's bytes, at most *limit* of them."""
-        out = bytearray()
-        for chunk in self.read(entry.content):
-            out += chunk
-            if len(out) >= limit:
-                break
-        return bytes(out[:limit])
+    def data(self, entry: File, size: int = 64 << 20, offset: int = 0) -> bytes:
+        """At most *size* of a file's bytes, from *offset*."""
+        content = entry.content
+        size = max(0, min(size, content.size - offset))
+        if isinstance(content, Slice):
+            content = Slice(content.blob, content.offset + offset, size)
+        else:
+            content = Inline(content.data[offset : offset + size])
+        return b"".join(self.read(content))
 
 
 def unpack(pins: Iterable[PackagePin], store: Store, scratch: Path) -> Unpacked:

@@ -7,29 +7,17 @@ have used since 2013. Specification: deb(5).
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from finback.codec import ar
+from finback.codec.decompress import decompress
 from finback.debian import control
 from finback.ground.diagnostic import FinbackError, error
 
 # No package of Debian unpacks to more; a bomb would.
 DATA_LIMIT = 16 << 30
 CONTROL_LIMIT = 64 << 20
-CHUNK = 1 << 20
-
-
-class _Decompressor(Protocol):
-    """What lzma's and zstd's decompressors have in common: at most *max_length* bytes come out of one call."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
 def unpack_data(stream: BinaryIO, name: str, out: BinaryIO) -> int:
@@ -74,16 +62,15 @@ def fields(stream: BinaryIO, name: str) -> dict[str, str]:
 
 def _member(stream: BinaryIO, wanted: str, limit: int) -> Iterator[bytes]:
     """The decompressed bytes of the member whose name is *wanted* and a suffix for its compression."""
-    size = 0
     for number, member in enumerate(ar.members(stream)):
         if number == 0:
             _check_format(stream, member)
         if member.name.startswith(wanted):
-            for chunk in _decompressed(_Window(stream, member.offset, member.size), member.name[len(wanted) :]):
-                size += len(chunk)
-                if size > limit:
-                    raise ValueError(f"{wanted} unpacks to more than {limit} bytes")
-                yield chunk
+            window = _Window(stream, member.offset, member.size)
+            try:
+                yield from decompress(window.read, member.name[len(wanted) :], limit)
+            except ValueError as failure:
+                raise ValueError(f"{wanted} {failure}") from None
             return
     raise ValueError(f"no {wanted}")
 
@@ -92,67 +79,6 @@ def _check_format(stream: BinaryIO, member: ar.Member) -> None:
     version = _Window(stream, member.offset, min(member.size, 64)).read(64)
     if member.name != "debian-binary" or not version.startswith(b"2."):
         raise ValueError("not a package of format 2")
-
-
-def _decompressed(source: _Window, suffix: str) -> Iterator[bytes]:
-    import lzma
-    import zlib
-
-    if suffix == ".xz":
-        return _pumped(source, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=1 << 30), lzma.LZMAError)
-    if suffix == ".gz":
-        return _pumped(source, _Gunzip, zlib.error)
-    if suffix == ".zst":
-        from finback.codec.compress import zstd_decompressor
-
-        return _pumped(source, zstd_decompressor, Exception)  # its error class has two homes, by Python's version
-    if suffix == "":
-        return iter(lambda: source.read(CHUNK), b"")
-    raise ValueError(f"unknown compression {suffix}")
-
-
-def _pumped(source: _Window, make: Callable[[], _Decompressor], failures: type[Exception]) -> Iterator[bytes]:
-    """The bytes of *source*, which has one compressed stream or several, one after the other."""
-    data = source.read(CHUNK)
-    while data:
-        decompressor = make()
-        while not decompressor.eof:
-            if not data and decompressor.needs_input:
-                data = source.read(CHUNK)
-                if not data:
-                    raise ValueError("cut short")
-            try:
-                out = decompressor.decompress(data, CHUNK)
-            except failures as failure:
-                raise ValueError(f"damaged: {failure}") from None
-            data = b""
-            if out:
-                yield out
-        data = decompressor.unused_data or source.read(CHUNK)
-
-
-class _Gunzip:
-    """zlib's decompressor with the interface of lzma's."""
-
-    def __init__(self) -> None:
-        import zlib
-
-        self._inner = zlib.decompressobj(wbits=31)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max(max_length, 0))
 
 
 class _Window:

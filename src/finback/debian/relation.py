@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _ATOM = re.compile(
@@ -75,3 +76,13 @@ def applies(restriction: str | None, architecture: str) -> bool:
     if words[0].startswith("!"):
         return all(w not in (f"!{architecture}", "!linux-any", "!any") for w in words)
     return any(w in (architecture, "any", "linux-any") for w in words)
+
+
+def restricted(packages: Iterable[str], architecture: str) -> tuple[str, ...]:
+    """The names of packages, each ``NAME`` or ``NAME [amd64 arm64]``, that apply to *architecture* (Debian's word)."""
+    out = []
+    for text in packages:
+        name, _, restriction = text.partition("[")
+        if applies(restriction.rstrip("] "), architecture):
+            out.append(name.strip())
+    return tuple(out)

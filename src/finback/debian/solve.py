@@ -1,8 +1,8 @@
 """The packages that some packages need: their closure over Pre-Depends and Depends, as apt would choose it.
 
-The first alternative that can be had wins, in its newest version. A choice between alternatives, or between providers
-of a virtual package, waits until everything certain is chosen, because something certain often decides it. A choice
-that leads nowhere is taken back.
+The first alternative that can be had wins, in its newest version; older versions come after all that is newest, for apt
+does not consider them at all. A choice between alternatives, or between providers of a virtual package, waits until
+everything certain is chosen, because something certain often decides it. If there is a solution, one is found.
 
 Subset: Recommends are left out, nothing counts as installed already, and there is one architecture. Specification:
 Debian Policy 7.2 to 7.5; how apt breaks ties is in its source, apt-pkg/depcache.cc, CompareProviders.
@@ -10,70 +10,26 @@ Debian Policy 7.2 to 7.5; how apt breaks ties is in its source, apt-pkg/depcache
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from finback.debian import version
 from finback.debian.index import Index, Package
 from finback.debian.relation import Alternatives, Atom, parse
+from finback.debian.search import ContradictionError, Rule, Search
 from finback.ground.diagnostic import FinbackError, error
-
-MAX_STEPS = 50_000
-"""Needs looked at before giving up. The largest closures of Debian take a few thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """One of these is needed; `who` is the package that says so, "" for the user."""
+    """One of these is needed; `who` is the package that says so, None for the user."""
 
     alternatives: Alternatives
-    who: str
+    who: Package | None
 
     def __str__(self) -> str:
         return " | ".join(str(a) for a in self.alternatives)
-
-
-@dataclass(slots=True)
-class _State:
-    """Chosen so far, and what is still to be looked at: certain needs before choices."""
-
-    chosen: dict[str, Package] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
-    """Chosen package to the one that needed it first."""
-    provided: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    """Virtual name to its providers among the chosen, each with the version that it provides or ""."""
-    refused: dict[str, tuple[tuple[Atom, str], ...]] = field(default_factory=dict)
-    """Name to the conflicts that chosen packages declare with it."""
-    certain: list[_Need] = field(default_factory=list)
-    choices: list[_Need] = field(default_factory=list)
-
-    def copy(self) -> _State:
-        """Another state that can go another way."""
-        return _State(
-            dict(self.chosen),
-            dict(self.asked),
-            dict(self.provided),
-            dict(self.refused),
-            list(self.certain),
-            list(self.choices),
-        )
-
-
-class _DeadEndError(Exception):
-    """No candidate is left for a need."""
-
-    def __init__(self, need: _Need, reasons: list[str], state: _State) -> None:
-        super().__init__(str(need))
-        self.need, self.reasons, self.asked = need, reasons, dict(state.asked)
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    """A choice that can be taken back: the state before it and the candidates that are left."""
-
-    state: _State
-    need: _Need
-    rest: Iterator[Package]
 
 
 def solve(index: Index, names: Iterable[str], without: Iterable[str], architecture: str) -> tuple[Package, ...]:
@@ -94,142 +50,85 @@ def solve(index: Index, names: Iterable[str], without: Iterable[str], architectu
                 "F132", f"the archive has no package {name}", help="check the name, the suite and the architecture"
             )
     try:
-        chosen = _Solver(index, without, architecture).run([_Need((Atom(n),), "") for n in wanted])
-    except _DeadEndError as dead:
-        raise _unsatisfied(dead) from None
+        world = _World(index, without, architecture)
+        rules = [r for n in wanted for r in world.rules(_Need((Atom(n),), None), ())]
+        chosen = [world.packages[n] for n in Search(world.expand).run(rules)]
+    except ContradictionError as failure:
+        raise world.explained(failure) from None
     except ValueError as failure:
         raise error("F131", f"a package of the archive is malformed: {failure}", help="use another mirror") from None
-    return tuple(chosen[n] for n in sorted(chosen))
+    return tuple(sorted(chosen, key=lambda p: p.name))
 
 
-class _Solver:
-    """One run over one index. The search is depth-first, with the branches on a stack of its own."""
+class _World:
+    """The archive as rules of a search, in which a package is its number in the index.
+
+    A package is met when a need that it could serve comes up. Its conflicts with packages that were met before become
+    rules at once, so that the search never tries what can't be; its own needs become rules when it is chosen.
+    """
 
     def __init__(self, index: Index, without: Iterable[str], architecture: str) -> None:
+        self.packages: dict[int, Package] = {}
+        """Those that were met."""
         self._index = index
         self._architecture = architecture
+        self._needs: dict[Rule, _Need] = {}
+        self._offers: defaultdict[str, list[tuple[str, Package]]] = defaultdict(list)
+        """Name to the packages met that have or provide it, each with the version of it or ""."""
+        self._refusals: defaultdict[str, list[tuple[Atom, Package]]] = defaultdict(list)
+        """Name to the conflicts with it that packages met declare."""
         self._present = set(without)
         for name in tuple(self._present):
             for package in index.named(name):
-                self._present |= {a.name for a, *_ in parse(package.provides, architecture)}
+                self._present |= {a.name for a in self._atoms(package.provides)}
 
-    def run(self, needs: list[_Need]) -> dict[str, Package]:
-        """Everything that *needs* need. Raises _DeadEndError with the failure of what was preferred."""
-        state = _State(certain=needs)
-        branches: list[_Branch] = []
-        first: _DeadEndError | None = None
-        for _ in range(MAX_STEPS):
-            try:
-                if not self._step(state, branches):
-                    return state.chosen
-            except _DeadEndError as dead:
-                # Later failures are those of second choices, which nobody asked for.
-                first = first or dead
-                back = self._back(branches)
-                if back is None:
-                    raise first from None
-                state = back
-        raise first or _DeadEndError(_next(state), ["was not reached in reasonable time"], state)
+    def expand(self, number: int) -> Iterator[Rule]:
+        """The rules that package *number* brings when it is chosen."""
+        package = self.packages[number]
+        for alternatives in parse(package.depends, self._architecture):
+            yield from self.rules(_Need(alternatives, package), (number,))
 
-    def _step(self, state: _State, branches: list[_Branch]) -> bool:
-        """Look at the next need; whether there was one."""
-        if state.certain:
-            need = state.certain.pop(0)
-            if not self._is_certain(need):
-                # It may be met already by then, but not the other way round.
-                state.choices.append(need)
-                return True
-        elif state.choices:
-            need = state.choices.pop(0)
-        else:
-            return False
-        if any(self._met(state, atom) for atom in need.alternatives):
-            return True
+    def rules(self, need: _Need, given: tuple[int, ...]) -> Iterator[Rule]:
+        """The rule that *need* must be met when *given* are chosen, after the conflicts of what is new to it."""
+        if any(a.name in self._present for a in need.alternatives):
+            return
+        candidates = self._candidates(need)
+        for package in candidates:
+            if package.id not in self.packages:
+                self.packages[package.id] = package
+                yield from self._conflicts(package)
+        certain = len(need.alternatives) == 1 and bool(self._index.named(need.alternatives[0].name))
+        rule = Rule(given=given, one_of=tuple(p.id for p in candidates), waits=not certain)
+        self._needs[rule] = need
+        yield rule
+
+    def explained(self, failure: ContradictionError) -> FinbackError:
+        """How the first attempt failed: what was needed, what stood against it, and who asked for it."""
         reasons: list[str] = []
-        fitting = []
-        for candidate in self._all_candidates(state, need):
-            reason = self._hindrance(state, candidate)
-            if reason:
-                reasons.append(reason)
-            else:
-                fitting.append(candidate)
-        if not fitting:
-            raise _DeadEndError(need, reasons or self._absence(need), state)
-        if len(fitting) > 1:
-            branches.append(_Branch(state.copy(), need, iter(fitting[1:])))
-        self._choose(state, fitting[0], need.who)
-        return True
+        rule = failure.rule
+        if not rule.one_of and rule not in self._needs:
+            # Two that can't be together were both forced: the need for the later one is what can't be met.
+            later = max(rule.given, key=list(failure.because).index)
+            reasons.append(self._excluded(later, rule))
+            rule = failure.because[later]
+        need = self._needs[rule]
+        reasons += [self._excluded(n, failure.because[n]) for n in rule.one_of if failure.because[n] not in self._needs]
+        who, chain = need.who, []
+        while who:
+            asker = self._needs[failure.because[who.id]].who
+            chain.append(f"{who.name} is needed by {asker.name}" if asker else f"{who.name} was asked for")
+            who = asker
+        limit = ("not every combination of alternatives was tried: there are too many",) if failure.given_up else ()
+        return error(
+            "F133",
+            f"{need.who.name} needs {need}, which can't be had" if need.who else f"{need} can't be had",
+            help="leave one of the packages out, or name what is not needed under `without:`",
+            notes=(*dict.fromkeys(reasons or self._absence(need)), *chain, *limit),
+        )
 
-    def _back(self, branches: list[_Branch]) -> _State | None:
-        """The state with the next candidate of the latest choice that has one, or None."""
-        while branches:
-            branch = branches[-1]
-            candidate = next(branch.rest, None)
-            if candidate is not None:
-                state = branch.state.copy()
-                self._choose(state, candidate, branch.need.who)
-                return state
-            branches.pop()
-        return None
-
-    def _is_certain(self, need: _Need) -> bool:
-        return len(need.alternatives) == 1 and bool(self._index.named(need.alternatives[0].name))
-
-    def _met(self, state: _State, atom: Atom) -> bool:
-        if atom.name in self._present:
-            return True
-        package = state.chosen.get(atom.name)
-        if package and _fits(atom, package.version):
-            return True
-        return any(_fits(atom, provided) for _, provided in state.provided.get(atom.name, ()))
-
-    def _all_candidates(self, state: _State, need: _Need) -> Iterator[Package]:
-        seen = set()
-        for atom in need.alternatives:
-            for package in (*self._real(atom), *self._providers(state, atom)):
-                if package.id not in seen:
-                    seen.add(package.id)
-                    yield package
-
-    def _real(self, atom: Atom) -> list[Package]:
-        """The packages of that name, the newest first; where suites share a version, the first suite's only."""
-        newest: dict[version.Key, Package] = {}
-        for package in self._index.named(atom.name):
-            if _fits(atom, package.version):
-                newest.setdefault(version.key(package.version), package)
-        return [newest[k] for k in sorted(newest, reverse=True)]
-
-    def _providers(self, state: _State, atom: Atom) -> list[Package]:
-        """The newest of each package that provides it, in apt's order of preference."""
-        newest: dict[str, Package] = {}
-        for package in self._index.providing(atom.name):
-            if package.name != atom.name and self._provides(package, atom):
-                old = newest.get(package.name)
-                if old is None or version.key(package.version) > version.key(old.version):
-                    newest[package.name] = package
-        return sorted(newest.values(), key=lambda p: (p.name not in state.chosen, not p.essential, p.priority, p.id))
-
-    def _provides(self, package: Package, atom: Atom) -> bool:
-        return any(a.name == atom.name and _fits(atom, a.version) for a in self._atoms(package.provides))
-
-    def _hindrance(self, state: _State, package: Package) -> str:
-        """Why *package* can't be added to what is chosen, or ""."""
-        other = state.chosen.get(package.name)
-        if other is not None:
-            return f"{_shown(package)} can't be together with {_shown(other)}"
-        names = [(package.name, package.version), *((a.name, a.version) for a in self._atoms(package.provides))]
-        for name, provided in names:
-            for atom, who in state.refused.get(name, ()):
-                if who != package.name and _fits(atom, provided):
-                    return f"{_shown(package)} can't be together with {_shown(state.chosen[who])}"
-        for atom in self._atoms(package.conflicts):
-            other = state.chosen.get(atom.name)
-            if other is not None and _fits(atom, other.version):
-                return f"{_shown(package)} can't be together with {_shown(other)}"
-            for who, provided in state.provided.get(atom.name, ()):
-                if who != package.name and _fits(atom, provided):
-                    return f"{_shown(package)} can't be together with {_shown(state.chosen[who])}"
-        return ""
+    def _excluded(self, number: int, rule: Rule) -> str:
+        (other,) = (n for n in rule.given if n != number)
+        return f"{_shown(self.packages[number])} can't be together with {_shown(self.packages[other])}"
 
     def _absence(self, need: _Need) -> list[str]:
         """What the archive has instead of something that can't be had."""
@@ -241,14 +140,48 @@ class _Solver:
             )
         return out
 
-    def _choose(self, state: _State, package: Package, who: str) -> None:
-        state.chosen[package.name] = package
-        state.asked[package.name] = who
-        for atom in self._atoms(package.provides):
-            state.provided[atom.name] = (*state.provided.get(atom.name, ()), (package.name, atom.version))
-        for atom in self._atoms(package.conflicts):
-            state.refused[atom.name] = (*state.refused.get(atom.name, ()), (atom, package.name))
-        state.certain += [_Need(a, package.name) for a in parse(package.depends, self._architecture)]
+    def _candidates(self, need: _Need) -> list[Package]:
+        """The packages that would meet *need*, the preferred first."""
+        found: dict[int, Package] = {}
+        for atom in need.alternatives:
+            for package in (*self._real(atom), *self._providers(atom)):
+                found.setdefault(package.id, package)
+        return sorted(found.values(), key=lambda p: p.id != self._versions(p.name)[0].id)
+
+    def _versions(self, name: str) -> list[Package]:
+        """The packages of that name, the newest first; where suites share a version, the first suite's only."""
+        newest: dict[version.Key, Package] = {}
+        for package in self._index.named(name):
+            newest.setdefault(version.key(package.version), package)
+        return [newest[k] for k in sorted(newest, reverse=True)]
+
+    def _real(self, atom: Atom) -> list[Package]:
+        return [p for p in self._versions(atom.name) if _fits(atom, p.version)]
+
+    def _providers(self, atom: Atom) -> list[Package]:
+        """The versions of each package that provide it, in apt's order of preference."""
+        names = dict.fromkeys(p.name for p in self._index.providing(atom.name) if p.name != atom.name)
+        found = (p for n in names for p in self._versions(n) if self._provides(p, atom))
+        return sorted(found, key=lambda p: (not p.essential, p.priority, p.id))
+
+    def _provides(self, package: Package, atom: Atom) -> bool:
+        return any(a.name == atom.name and _fits(atom, a.version) for a in self._atoms(package.provides))
+
+    def _conflicts(self, package: Package) -> Iterator[Rule]:
+        """What *package* can't be together with, of what was met before; either of the two may have said so."""
+        foes: dict[int, None] = {p.id: None for _, p in self._offers[package.name] if p.name == package.name}
+        offers = [(package.name, package.version), *((a.name, a.version) for a in self._atoms(package.provides))]
+        refusals = list(self._atoms(package.conflicts))
+        for name, provided in offers:
+            foes |= {p.id: None for atom, p in self._refusals[name] if _fits(atom, provided)}
+            self._offers[name].append((provided, package))
+        for atom in refusals:
+            foes |= {p.id: None for provided, p in self._offers[atom.name] if _fits(atom, provided)}
+            self._refusals[atom.name].append((atom, package))
+        for foe in foes:
+            # A package may conflict with a name that it has or provides itself: that means all others.
+            if foe != package.id:
+                yield Rule(given=(package.id, foe))
 
     def _atoms(self, field_text: str) -> Iterator[Atom]:
         """The atoms of a field without alternatives."""
@@ -260,25 +193,5 @@ def _fits(atom: Atom, found: str) -> bool:
     return not atom.operator or bool(found and version.satisfies(found, atom.operator, atom.version))
 
 
-def _next(state: _State) -> _Need:
-    return (state.certain + state.choices)[0]
-
-
 def _shown(package: Package) -> str:
     return f"{package.name} {package.version}"
-
-
-def _unsatisfied(dead: _DeadEndError) -> FinbackError:
-    who = dead.need.who
-    message = f"{who} needs {dead.need}, which can't be had" if who else f"{dead.need} can't be had"
-    chain = []
-    while who:
-        asker = dead.asked.get(who, "")
-        chain.append(f"{who} is needed by {asker}" if asker else f"{who} was asked for")
-        who = asker
-    return error(
-        "F133",
-        message,
-        help="leave one of the packages out, or name what is not needed under `without:`",
-        notes=(*dict.fromkeys(dead.reasons), *chain),
-    )

@@ -48,10 +48,10 @@ class Fetcher:
                 raise error(
                     "F302", f"{redacted(url)} has more than {limit} bytes", help="what sent it is faulty or hostile"
                 )
-        if expect is not None and Digest.of(bytes(data)) != expect:
+        if expect is not None and (found := Digest.of(memoryview(data))) != expect:
             raise error(
                 "F301",
-                f"{redacted(url)} is not what its index says: expected {expect}, got {Digest.of(bytes(data))}",
+                f"{redacted(url)} is not what its index says: expected {expect}, got {found}",
                 help="the mirror is being updated or is faulty; try again later, or set FINBACK_MIRROR to another",
             )
         return bytes(data)

@@ -55,7 +55,7 @@ class LibraryCatalogue:
         pin = ImagePin(
             reference=wanted.reference,
             digest=digest,
-            version=_version(component, pins),
+            version=component.version(wanted.platform, pins),
             definition=component.digest,
             packages=pins,
         )
@@ -95,13 +95,6 @@ class LibraryCatalogue:
             if pins:
                 around.archive(wanted.platform.architecture).fetch(pins)
             return image.build(component, pins, wanted.platform, around.store, EPOCH)
-
-
-def _version(component: Component, pins: tuple[PackagePin, ...]) -> str:
-    """The version of the package that the definition names first: what a person would call the component's version."""
-    names = component.definition.packages or ()
-    first = names[0].split()[0] if names else ""
-    return next((p.version for p in pins if p.name == first), "")
 
 
 def _open(surroundings: Surroundings) -> LibraryCatalogue:

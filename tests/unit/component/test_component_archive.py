@@ -18,8 +18,9 @@ import pysequoia
 import pytest
 
 from finback.codec import ar
-from finback.component.archive import Archive, ArchiveSettings, restricted
+from finback.component.archive import Archive, ArchiveSettings
 from finback.debian import deb
+from finback.debian.relation import restricted
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.digest import Digest
 from finback.host import http as host_http

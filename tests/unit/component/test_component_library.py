@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from finback.component.glob import pattern
 from finback.component.library import Library
 from finback.component.module_index import describe, module_name
-from finback.component.select import pattern
 from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import ARCHITECTURES, Platform
 
@@ -43,7 +43,9 @@ def test_a_wrong_definition_is_shown_with_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("glob", "path", "fits"),
     [("/a/*", "/a/b", True), ("/a/*", "/a/b/c", False), ("/a/**", "/a/b/c", True), ("/a/?.so", "/a/x.so", True),
-     ("/a/[xy]", "/a/y", True), ("/a/[!xy]", "/a/y", False), ("/a.b", "/aXb", False)],
+     ("/a/[xy]", "/a/y", True), ("/a/[!xy]", "/a/y", False), ("/a.b", "/aXb", False), ("/a/**/b", "/a/b", True),
+     ("/a/**/b", "/a/x/y/b", True), ("/a/**/b", "/a/xb", False), ("/a/**/b", "/ab", False), ("/**/b", "/b", True),
+     ("/a**", "/ab/c", True), ("/a/**", "/a", False), ("/a/[\\d]", "/a/d", True), ("/a/[\\d]", "/a/1", False)],
 )  # fmt: skip
 def test_globs(glob: str, path: str, fits: bool) -> None:
     assert bool(pattern(glob).match(path)) == fits

@@ -1,0 +1,105 @@
+"""Streams decompressed a chunk at a time: memory is what the format's window needs, whatever comes out.
+
+Subset: xz (.xz file format 1.2), gzip (RFC 1952) and zstd (RFC 8878) streams, one or several in a row. A window larger
+than `WINDOW` is refused: `xz -9` has 64 MiB, and what asks for more asks for this machine's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+CHUNK = 1 << 18
+WINDOW = 80 << 20
+SUFFIXES = ("", ".xz", ".gz", ".zst")
+
+Read = Callable[[int], bytes]
+"""Gives at most so many bytes; none at the end."""
+
+
+class _Decompressor(Protocol):
+    """What lzma's and zstd's decompressors have in common: at most *max_length* bytes come out of one call."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def decompress(read: Read, suffix: str, limit: int) -> Iterator[bytes]:
+    """What *read* gives, decompressed as *suffix* says (one of SUFFIXES), at most *limit* bytes.
+
+    Raises:
+        ValueError: what is wrong with it, as a predicate ("is cut short"), at once or while it is read.
+
+    """
+    size = 0
+    for chunk in _opened(read, suffix):
+        size += len(chunk)
+        if size > limit:
+            raise ValueError(f"unpacks to more than {limit} bytes")
+        yield chunk
+
+
+def _opened(read: Read, suffix: str) -> Iterator[bytes]:
+    import lzma
+    import zlib
+
+    if suffix == ".xz":
+        return _pumped(read, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW), lzma.LZMAError)
+    if suffix == ".gz":
+        return _pumped(read, _Gunzip, zlib.error)
+    if suffix == ".zst":
+        from finback.codec.compress import zstd_decompressor
+
+        return _pumped(read, zstd_decompressor, Exception)  # its error class has two homes, by Python's version
+    if suffix == "":
+        return iter(lambda: read(CHUNK), b"")
+    raise ValueError(f"has the unknown compression {suffix}")
+
+
+def _pumped(read: Read, make: Callable[[], _Decompressor], failures: type[Exception]) -> Iterator[bytes]:
+    """What *read* gives, which is one compressed stream or several, one after the other."""
+    data = read(CHUNK)
+    while data:
+        decompressor = make()
+        while not decompressor.eof:
+            if not data and decompressor.needs_input:
+                data = read(CHUNK)
+                if not data:
+                    raise ValueError("is cut short")
+            try:
+                out = decompressor.decompress(data, CHUNK)
+            except failures as failure:
+                raise ValueError(f"is damaged: {failure}") from None
+            data = b""
+            if out:
+                yield out
+        data = decompressor.unused_data or read(CHUNK)
+
+
+class _Gunzip:
+    """zlib's decompressor with the interface of lzma's."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._inner = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max(max_length, 0))
