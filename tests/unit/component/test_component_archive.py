@@ -23,7 +23,7 @@ from finback.debian import deb
 from finback.debian.relation import restricted
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.digest import Digest
-from finback.host import http as host_http
+from finback.host import web
 from finback.host.http import Fetcher
 from finback.host.store import Store
 from finback.resolve.plan import PackagePin
@@ -103,7 +103,7 @@ def key() -> pysequoia.Tsk:
 def mirror(key: pysequoia.Tsk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(host_http.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(web.time, "sleep", lambda _seconds: None)
     found = Mirror("", key)
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -9,7 +9,7 @@ import pytest
 
 from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
-from finback.host import http
+from finback.host import http, web
 from finback.host.store import Store
 
 BODY = bytes(range(256)) * 2000
@@ -30,6 +30,8 @@ class Faulty(BaseHTTPRequestHandler):
             return None
         body = BODY[start:]
         self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(BODY) - 1}/{len(BODY)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.path == "/cut" and count < 3:
@@ -57,7 +59,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http.time, "sleep", lambda _: None)
+    monkeypatch.setattr(web.time, "sleep", lambda _: None)
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
 

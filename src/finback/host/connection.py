@@ -1,0 +1,142 @@
+"""Connections: pools of them, their certificates, the proxies on the way, and a watch over answers that dawdle.
+
+urllib3 takes 50 ms to import, so this module is imported by those who are about to use the network.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import InsecureRequestWarning
+from urllib3.util import make_headers, parse_url
+
+from finback.ground.diagnostic import error
+from finback.host import environment
+from finback.host.patience import Patience, Security
+
+POOL_SIZE = 8
+
+
+class Pools:
+    """The pools of connections of one client, by proxy and by whether certificates are checked."""
+
+    def __init__(self, patience: Patience, security: Security) -> None:
+        self._patience = patience
+        self._security = security
+        self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
+        self._gate = threading.Lock()
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: Any, seconds: float | None
+    ) -> urllib3.BaseHTTPResponse:
+        """One exchange, without redirects or second tries. The answer may be silent for *seconds*."""
+        patience = self._patience
+        timeout = urllib3.Timeout(connect=patience.connect, read=seconds or patience.read)
+        return self._pool(url).request(
+            method, url, headers=headers, body=body, timeout=timeout,
+            preload_content=False, decode_content=False, retries=False, redirect=False,
+        )  # fmt: skip
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        parsed = parse_url(url)
+        proxy = _proxy(parsed.scheme or "", parsed.host or "", parsed.port)
+        key = (proxy, parsed.netloc in self._security.unchecked)
+        with self._gate:
+            if key not in self._pools:
+                self._pools[key] = self._open(*key)
+            return self._pools[key]
+
+    def _open(self, proxy: str, unchecked: bool) -> urllib3.PoolManager:  # noqa: FBT001
+        settings: dict[str, Any] = {"maxsize": POOL_SIZE, "ssl_context": self._context(unchecked=unchecked)}
+        pool: urllib3.PoolManager
+        if proxy:
+            user = parse_url(proxy).auth
+            secret = make_headers(proxy_basic_auth=unquote(user)) if user else None
+            pool = urllib3.ProxyManager(proxy, proxy_headers=secret, **settings)
+        else:
+            pool = urllib3.PoolManager(**settings)
+        pool.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+        return pool
+
+    def _context(self, *, unchecked: bool) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        for path in self._security.authorities:
+            try:
+                context.load_verify_locations(path)
+            except OSError as failure:
+                raise error(
+                    "F512",
+                    f"{path} can't be used as a certificate authority: {failure.strerror or failure}",
+                    help="give a file with certificates in PEM form",
+                ) from None
+        if unchecked:
+            # Only for hosts that the user has named, so that a warning at each request would say nothing new.
+            urllib3.disable_warnings(InsecureRequestWarning)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def _watch(connection: HTTPConnection) -> threading.Timer:
+    """Cut the connection off when the head of its answer is not complete in twice the time of a silence.
+
+    The time-out of a socket begins anew with every byte, which a server can use to hold on to its clients.
+    """
+    timer = threading.Timer(2 * float(connection.timeout or 0), _cut, (connection.sock,))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+class _Plain(HTTPConnection):
+    def getresponse(self) -> Any:
+        timer = _watch(self)
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+
+class _Encrypted(HTTPSConnection):
+    def getresponse(self) -> Any:
+        timer = _watch(self)
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _EncryptedPool(HTTPSConnectionPool):
+    ConnectionCls = _Encrypted
+
+
+def _cut(sock: socket.socket | None) -> None:
+    with suppress(OSError):
+        if sock is not None:
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _proxy(scheme: str, host: str, port: int | None) -> str:
+    """The proxy that the environment names for a host, or ""."""
+    skipped = (environment.lookup("no_proxy") or environment.lookup("NO_PROXY") or "").split(",")
+    for name in (n.strip().lstrip(".") for n in skipped if n.strip()):
+        if name in ("*", host, f"{host}:{port}") or host.endswith("." + name):
+            return ""
+    variable = f"{scheme}_proxy"
+    # In upper case only for HTTPS: a CGI server would take HTTP_PROXY from a client's header.
+    found = environment.lookup(variable) or (environment.lookup(variable.upper()) if scheme == "https" else None)
+    found = found or environment.lookup("all_proxy") or environment.lookup("ALL_PROXY") or ""
+    return found if not found or "://" in found else f"http://{found}"
