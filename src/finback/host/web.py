@@ -302,7 +302,7 @@ def retry_after(text: str, longest: float) -> float | None:
 
 def _reason(failure: Exception) -> str:
     text = str(getattr(failure, "reason", None) or failure)
-    return re.sub(r"^.*?Connection(?:Pool|\(| object at 0x[0-9a-f]+>?).*?[:,)]+ *", "", redacted(text))
+    return re.sub(r"^\w+\(host=.*?, port=\w+\): *", "", redacted(text))
 
 
 def _no_address(url: str) -> FinbackError:

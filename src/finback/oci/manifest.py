@@ -1,0 +1,245 @@
+"""Manifests and indexes as values, and the choice of a platform from an index.
+
+Source: OCI image specification 1.1, manifest.md, image-index.md, descriptor.md; Docker's image manifest, version 2,
+schema 2, whose manifests and lists have the same fields.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from finback.ground.diagnostic import FinbackError, error
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
+INDEXES = frozenset({INDEX, DOCKER_LIST})
+ACCEPT = f"{INDEX}, {MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"
+CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+EMPTY = "application/vnd.oci.empty.v1+json"
+# What registries must take at least. Source: distribution specification 1.1, "Pushing Manifests".
+LIMIT = 4 << 20
+_FOREIGN = re.compile(r"foreign|nondistributable")
+# What an architecture's images without a variant are for.
+_BASE = {"amd64": (1, 0), "arm64": (8, 0), "arm": (7, 0)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What points to some bytes."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    platform: Platform | None = None
+    artifact_type: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The descriptor as it was written, with whatever else it says."""
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it points to an index."""
+        return self.media_type in INDEXES
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether it points to what BuildKit says of another image in the same index."""
+        return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+
+    def written(self) -> dict[str, Any]:
+        """As JSON's types."""
+        out: dict[str, Any] = {**self.data, "mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        if self.platform is not None and "platform" not in out:
+            names = {"architecture": self.platform.architecture, "os": self.platform.os}
+            out["platform"] = {**names, **({"variant": self.platform.variant} if self.platform.variant else {})}
+        if self.artifact_type:
+            out["artifactType"] = self.artifact_type
+        if self.annotations:
+            out["annotations"] = dict(self.annotations)
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A manifest or an index, and its bytes."""
+
+    digest: Digest
+    media_type: str
+    body: bytes = field(repr=False)
+    config: Descriptor | None = None
+    """None for an index."""
+    layers: tuple[Descriptor, ...] = ()
+    manifests: tuple[Descriptor, ...] = ()
+    """Of an index."""
+    artifact_type: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    subject: Descriptor | None = None
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index."""
+        return self.config is None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a container image, not some other artefact."""
+        return self.config is not None and self.config.media_type in CONFIGS
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What points to it."""
+        return Descriptor(
+            media_type=self.media_type, digest=self.digest, size=len(self.body),
+            artifact_type="" if self.is_index or self.is_image else self.kind, annotations={},
+        )  # fmt: skip
+
+    @property
+    def kind(self) -> str:
+        """What sort of artefact it is. Source: image specification 1.1, manifest.md, `artifactType`."""
+        return self.artifact_type or (self.config.media_type if self.config else "")
+
+
+def read(body: bytes, media_type: str = "") -> Document:
+    """The document in *body*, which was sent as *media_type*.
+
+    Raises:
+        FinbackError: F170, it is none that finback reads; F173, a layer is not to be had from registries.
+
+    """
+    try:
+        data = json.loads(body)
+        said = data.get("mediaType") or media_type.partition(";")[0].strip()
+        if "manifests" in data and ("layers" in data or "config" in data):
+            # Two programs could see different images in it (CVE-2021-41190).
+            raise _bad("it is manifest and index at once")
+        if data.get("schemaVersion") != 2:
+            raise _bad(f"its schema is {data.get('schemaVersion')!r}, not 2")
+        found = _index(data, body, said) if "manifests" in data else _manifest(data, body, said)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
+        raise _bad(f"{type(failure).__name__} {failure}") from None
+    return found
+
+
+def _index(data: Mapping[str, Any], body: bytes, said: str) -> Document:
+    if said not in INDEXES:
+        raise _bad(f"it has manifests, and says that it is {said or 'nothing'}")
+    return Document(
+        digest=Digest.of(body),
+        media_type=said,
+        body=body,
+        manifests=tuple(_descriptor(m) for m in data["manifests"]),
+        artifact_type=data.get("artifactType") or "",
+        annotations=_texts(data.get("annotations")),
+    )
+
+
+def _manifest(data: Mapping[str, Any], body: bytes, said: str) -> Document:
+    if said not in MANIFESTS:
+        raise _bad(f"it says that it is {said or 'nothing'}")
+    layers = tuple(_descriptor(layer) for layer in data["layers"])
+    for layer in layers:
+        if _FOREIGN.search(layer.media_type):
+            raise error(
+                "F173",
+                f"layer {layer.digest} is of type {layer.media_type}: its maker forbids registries to hand it out",
+                help="use an image without such layers; they come with Windows",
+            )
+    return Document(
+        digest=Digest.of(body),
+        media_type=said,
+        body=body,
+        config=_descriptor(data["config"]),
+        layers=layers,
+        artifact_type=data.get("artifactType") or "",
+        annotations=_texts(data.get("annotations")),
+        subject=_descriptor(data["subject"]) if data.get("subject") else None,
+    )
+
+
+def _descriptor(data: Mapping[str, Any]) -> Descriptor:
+    size = data["size"]
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ValueError(f"{size!r} is no size")
+    known = {"mediaType", "digest", "size", "artifactType", "annotations"}
+    return Descriptor(
+        media_type=str(data["mediaType"]),
+        digest=Digest.parse(data["digest"]),
+        size=size,
+        platform=_platform(data.get("platform")),
+        artifact_type=str(data.get("artifactType") or ""),
+        annotations=_texts(data.get("annotations")),
+        data={k: v for k, v in data.items() if k not in known},
+    )
+
+
+def _platform(data: Mapping[str, Any] | None) -> Platform | None:
+    if not data:
+        return None
+    return Platform(str(data["os"]), str(data["architecture"]), str(data.get("variant") or ""))
+
+
+def _texts(data: Mapping[str, Any] | None) -> dict[str, str]:
+    return {str(k): str(v) for k, v in (data or {}).items()}
+
+
+def choose(document: Document, wanted: Platform, name: str) -> Descriptor:
+    """The entry of the index *document* for *wanted*: of its variants the newest that it can run.
+
+    Raises:
+        FinbackError: F171, there is none.
+
+    """
+    entries = [m for m in document.manifests if not m.is_attestation]
+    fitting = [(level, -n, m) for n, m in enumerate(entries) if (level := _level(m.platform, wanted)) is not None]
+    if fitting:
+        return max(fitting, key=lambda f: f[:2])[2]
+    if len(entries) == 1 and entries[0].platform is None:
+        # It does not say; the image's own configuration will.
+        return entries[0]
+    raise lacks(name, wanted, [m.platform for m in entries])
+
+
+def fits(offered: Platform, wanted: Platform) -> bool:
+    """Whether what is made for *offered* runs on *wanted*."""
+    return _level(offered, wanted) is not None
+
+
+def lacks(name: str, wanted: Platform, offered: list[Platform | None]) -> FinbackError:
+    """The error for an image that is not to be had for *wanted*."""
+    known = sorted({str(p) for p in offered if p is not None and p.os != "unknown"})
+    return error(
+        "F171",
+        f"{name} is not to be had for {wanted}",
+        help=f"it is for: {', '.join(known)}" if known else "it does not say what it is for",
+    )
+
+
+def _level(offered: Platform | None, wanted: Platform) -> tuple[int, int] | None:
+    """The level of the instruction set that *offered* uses, None when *wanted* has not got it."""
+    if offered is None or (offered.os, offered.architecture) != (wanted.os, wanted.architecture):
+        return None
+    base = _BASE.get(wanted.architecture, (0, 0))
+    levels = []
+    for variant in (offered.variant, wanted.variant):
+        found = re.fullmatch(r"v(\d{1,3})(?:\.(\d{1,3}))?", variant)
+        if variant and not found:
+            return base if offered.variant == wanted.variant else None
+        levels.append((int(found[1]), int(found[2] or 0)) if found else base)
+    return levels[0] if levels[0] <= levels[1] else None
+
+
+def _bad(why: str) -> FinbackError:
+    return error(
+        "F170",
+        f"what the registry gave is no manifest that finback reads: {why}",
+        help="images of OCI and of Docker's schema 2 are read; pull and push an older one anew with a current tool",
+    )

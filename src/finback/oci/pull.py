@@ -1,0 +1,180 @@
+"""An image, or any artefact, from a registry into the store: only what one platform needs, several blobs at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+from finback.ground.diagnostic import error
+from finback.ground.digest import Digest
+from finback.ground.event import Advanced, Emit, Event, Finished, Started, task
+from finback.ground.platform import Platform
+from finback.host.store import CHUNK, Store
+from finback.oci import manifest
+from finback.oci.manifest import Descriptor, Document
+from finback.oci.reference import Reference
+from finback.oci.registry import Registries, Registry
+
+AT_ONCE = 4
+# Indexes in indexes, which the specification allows.
+DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What is in the store now."""
+
+    named: Document
+    """What the reference names: an index, or the manifest itself."""
+    manifest: Document
+    """What was chosen for the platform."""
+    config: Mapping[str, Any]
+    """The image's configuration; empty for other artefacts."""
+
+
+def resolve(registry: Registry, reference: Reference, platform: Platform) -> tuple[Document, Document]:
+    """What *reference* names, and the manifest in it for *platform*. Blobs are not fetched.
+
+    Raises:
+        FinbackError: F171 not for this platform, F172 indexes too deep; as `Registry.document`.
+
+    """
+    digest = Digest.parse(reference.digest) if reference.digest else None
+    named = found = registry.document(reference.repository, digest or reference.tag or "latest")
+    for _ in range(DEPTH):
+        if not found.is_index:
+            return named, found
+        entry = manifest.choose(found, platform, str(reference))
+        found = registry.document(reference.repository, entry.digest)
+        if len(found.body) != entry.size:
+            raise error(
+                "F301",
+                f"{reference.repository}@{entry.digest} has {len(found.body)} bytes, and its index says {entry.size}",
+                help="whoever made the index made a mistake; ask them",
+            )
+    raise error("F172", f"{reference}: indexes within indexes, {DEPTH} deep", help="name a manifest by its digest")
+
+
+def pull(registries: Registries, reference: Reference, platform: Platform, store: Store, emit: Emit) -> Pulled:
+    """Fetch what *reference* is for *platform*, unless it is there, and give it its name in the store.
+
+    Raises:
+        FinbackError: as `resolve`; as `Registry.download`.
+
+    """
+    registry = registries.get(reference.registry)
+    with task(emit, f"image {reference}", f"image {_short(reference)}"):
+        stored = _stored(reference, store)
+        named, chosen = stored or resolve(registry, reference, platform)
+        config = _config(registry, reference, chosen, store)
+        if config and not manifest.fits(offered := _made_for(config), platform):
+            raise manifest.lacks(str(reference), platform, [offered])
+        fetch(registry, reference, chosen.layers, store, emit)
+        _keep(store, chosen)
+        _keep(store, named)
+        if stored is None:
+            # An index whose other platforms are not here is still what the name means.
+            store.tag(str(reference), named.descriptor.written())
+    return Pulled(named=named, manifest=chosen, config=config)
+
+
+def fetch(registry: Registry, reference: Reference, blobs: tuple[Descriptor, ...], store: Store, emit: Emit) -> None:
+    """Put *blobs* into the store, several at a time; the first failure ends all.
+
+    Raises:
+        FinbackError: as `Registry.download`.
+
+    """
+    wanted = {b.digest: b for b in blobs if not store.has(b.digest)}
+    if not wanted:
+        return
+    gate, ended = threading.Lock(), threading.Event()
+
+    def tell(event: Event) -> None:
+        with gate:
+            emit(event)
+
+    def one(blob: Descriptor) -> None:
+        name = f"blob {blob.digest}"
+        title = f"{_short(reference)} {blob.digest.encoded[:12]}"
+        shown = 0
+
+        def advance(done: int) -> None:
+            nonlocal shown
+            if ended.is_set():
+                raise _EndedError
+            if done - shown >= CHUNK or done < shown:
+                shown = done
+                tell(Advanced(task=name, done=done, total=blob.size))
+
+        tell(Started(task=name, title=title, total=blob.size))
+        registry.download(reference.repository, blob, store, advance)
+        tell(Finished(task=name))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = [pool.submit(one, blob) for blob in wanted.values()]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+        except BaseException:
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _EndedError(Exception):
+    """Another blob has failed."""
+
+
+def _stored(reference: Reference, store: Store) -> tuple[Document, Document] | None:
+    """The manifest that *reference* pins by digest, when the store has it."""
+    if not reference.digest:
+        return None
+    digest = Digest.parse(reference.digest)
+    if not store.has(digest):
+        return None
+    found = manifest.read(store.read(digest, manifest.LIMIT))
+    return None if found.is_index else (found, found)
+
+
+def _config(registry: Registry, reference: Reference, document: Document, store: Store) -> Mapping[str, Any]:
+    """The configuration of an image, fetched if need be; {} for other artefacts."""
+    blob = document.config
+    assert blob is not None
+    if blob.size > manifest.LIMIT and document.is_image:
+        raise error(
+            "F302", f"the configuration of {reference} has {blob.size} bytes", help="it is not what it should be"
+        )
+    if not store.has(blob.digest):
+        registry.download(reference.repository, blob, store, lambda _: None)
+    if not document.is_image:
+        return {}
+    try:
+        config = json.loads(store.read(blob.digest, manifest.LIMIT))
+        _made_for(config)
+    except (ValueError, TypeError, KeyError, RecursionError) as failure:
+        raise error(
+            "F170",
+            f"the configuration of {reference} is none: {type(failure).__name__}",
+            help="the image is faulty: use another version of it",
+        ) from None
+    found: Mapping[str, Any] = config
+    return found
+
+
+def _made_for(config: Mapping[str, Any]) -> Platform:
+    return Platform(str(config["os"]), str(config["architecture"]), str(config.get("variant") or ""))
+
+
+def _keep(store: Store, document: Document) -> None:
+    if not store.has(document.digest):
+        with store.ingest(document.digest, limit=len(document.body)) as ingest:
+            ingest.write(document.body)
+
+
+def _short(reference: Reference) -> str:
+    return reference.familiar_name + (f":{reference.tag}" if reference.tag else "")

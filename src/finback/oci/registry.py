@@ -1,0 +1,273 @@
+"""Registries: manifests and blobs, by the distribution protocol.
+
+What is read may come from a mirror: by digest it is the same bytes; a tag means what the first server that answers
+says.
+
+Source: OCI distribution specification 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from finback.ground.diagnostic import Diagnostic, FinbackError, error
+from finback.ground.digest import Digest
+from finback.host.patience import Patience, Security
+from finback.host.store import CHUNK, Store
+from finback.host.web import Client, Reply, Request, redacted
+from finback.oci import manifest
+from finback.oci.auth import Authenticator, ScopedGuard, refused
+from finback.oci.credentials import Credentials
+from finback.oci.manifest import Descriptor, Document
+from finback.oci.network import Network
+
+T = TypeVar("T")
+REMEDY = "`finback --mirror REGISTRY=URL` reads from another place"
+# What is shown of a registry's own words.
+SHOWN = 300
+_Advance = Callable[[int], None]
+
+
+class Endpoint:
+    """One server: a registry or a mirror of one."""
+
+    def __init__(self, base: str, client: Client, credentials: Credentials, key: str) -> None:
+        self.base = base
+        self.client = client
+        self.authenticator = Authenticator(client, base, lambda: credentials.find(key))
+
+    def ask(self, request: Request, *scopes: str, limit: int = CHUNK) -> Reply:
+        """The answer to a request below `/v2/`."""
+        return self.client.ask(request, limit=limit, guard=self.guard(*scopes))
+
+    def guard(self, *scopes: str) -> ScopedGuard:
+        """Proof for one request."""
+        return self.authenticator.guard(*scopes)
+
+    def url(self, path: str, **query: str) -> str:
+        """The address of a thing."""
+        return f"{self.base}/v2/{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def problem(self, reply: Reply, what: str) -> FinbackError:
+        """The error for an answer that is not the one hoped for: F205 refused, F206 not there, F207 anything else."""
+        said = _said(reply)
+        if reply.status in (401, 403):
+            return refused(self.base, f"{what}{': ' + said if said else ''}")
+        if reply.status == 404:
+            return error(
+                "F206",
+                f"{urlsplit(self.base).netloc} has no {what}" + (f": {said}" if said else ""),
+                help="check name and tag; many registries say the same of what one may not see: `finback login`",
+            )
+        where = f"{redacted(reply.url)}: " if reply.url else ""
+        return error(
+            "F207", f"{where}the registry answered {reply.status}{': ' + said if said else ''}",
+            help="try again later; if it stays so, ask who runs the registry",
+        )  # fmt: skip
+
+
+class Registry:
+    """A registry by its name in references: its mirrors, then itself."""
+
+    def __init__(self, name: str, home: Endpoint, mirrors: tuple[Endpoint, ...] = ()) -> None:
+        self.name = name
+        self.home = home
+        self._readable = (*mirrors, home)
+
+    def document(self, repository: str, reference: str | Digest) -> Document:
+        """The manifest or index that a tag or digest names, checked against the digest.
+
+        Raises:
+            FinbackError: F170 and F173 as `manifest.read`; F205 refused, F206 not there, F207 misunderstood, F301
+                other bytes than *reference* names, F302 too large; F201 to F204 as `Client.ask`.
+
+        """
+        return self._first(lambda endpoint: _document(endpoint, repository, reference))
+
+    def find(self, repository: str, reference: str | Digest) -> Document | None:
+        """The same from the registry itself, None when it is not there."""
+        try:
+            return _document(self.home, repository, reference)
+        except FinbackError as failure:
+            if [d.code for d in failure.diagnostics] == ["F206"]:
+                return None
+            raise
+
+    def download(self, repository: str, blob: Descriptor, store: Store, advance: _Advance) -> None:
+        """Put a blob into the store; *advance* is told how many bytes of it there are.
+
+        Raises:
+            FinbackError: as `document`; F403, F404 or F405, the store can't be written.
+
+        """
+        self._first(lambda endpoint: _download(endpoint, repository, blob, store, advance))
+
+    def referrers(self, repository: str, subject: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """What says that it is about *subject*: by the API, or by the tag that stands in for it.
+
+        Source: distribution specification 1.1, "Listing Referrers", "Unavailable Referrers API".
+
+        Raises:
+            FinbackError: as `document`.
+
+        """
+        return self._first(lambda endpoint: _referrers(endpoint, repository, subject, artifact_type))
+
+    def _first(self, action: Callable[[Endpoint], T]) -> T:
+        """What the first server answers that can."""
+        tried: list[str] = []
+        for endpoint in self._readable[:-1]:
+            try:
+                return action(endpoint)
+            except FinbackError as failure:
+                if not all(d.code.startswith(("F17", "F2", "F3")) for d in failure.diagnostics):
+                    raise
+                tried += [f"mirror: {d.message}" for d in failure.diagnostics]
+        try:
+            return action(self.home)
+        except FinbackError as failure:
+            failure.diagnostics = tuple(_noted(d, tried) for d in failure.diagnostics)
+            raise
+
+
+class Registries:
+    """The registries of one run, each with its connections and tokens."""
+
+    def __init__(self, network: Network, credentials: Credentials, patience: Patience | None = None) -> None:
+        self._network = network
+        self._credentials = credentials
+        self._patience = patience
+        self._clients: dict[Security, Client] = {}
+        self._open: dict[str, Registry] = {}
+        self._gate = threading.Lock()
+
+    def get(self, name: str) -> Registry:
+        """The registry that references call *name*."""
+        with self._gate:
+            if name not in self._open:
+                mirrors = tuple(self._endpoint(m, urlsplit(m).netloc) for m in self._network.mirrors(name))
+                self._open[name] = Registry(name, self._endpoint(self._network.base(name), name), mirrors)
+            return self._open[name]
+
+    def _endpoint(self, base: str, key: str) -> Endpoint:
+        security = self._network.security(urlsplit(base).netloc)
+        if security not in self._clients:
+            self._clients[security] = Client(self._patience, security, REMEDY)
+        return Endpoint(base, self._clients[security], self._credentials, key)
+
+
+def pull_scope(repository: str) -> str:
+    """What reading needs. Source: distribution's auth/scope.md."""
+    return f"repository:{repository}:pull"
+
+
+def _document(endpoint: Endpoint, repository: str, reference: str | Digest) -> Document:
+    url = endpoint.url(f"{repository}/manifests/{reference}")
+    request = Request(url=url, headers={"Accept": manifest.ACCEPT})
+    reply = endpoint.ask(request, pull_scope(repository), limit=manifest.LIMIT)
+    mark = "@" if isinstance(reference, Digest) else ":"
+    if reply.status != 200:
+        raise endpoint.problem(reply, f"{repository}{mark}{reference}")
+    if isinstance(reference, Digest) and _digest(reply.body, reference.algorithm) != reference:
+        raise error(
+            "F301",
+            f"{urlsplit(endpoint.base).netloc} gave other bytes for {repository}@{reference}",
+            help="the registry, or something between it and you, is faulty or hostile",
+        )
+    found = manifest.read(reply.body, reply.headers.get("Content-Type", ""))
+    return replace(found, digest=reference) if isinstance(reference, Digest) else found
+
+
+def _download(endpoint: Endpoint, repository: str, blob: Descriptor, store: Store, advance: _Advance) -> None:
+    if store.has(blob.digest):
+        return
+    for last in (False, True):
+        try:
+            _ingest(endpoint, repository, blob, store, advance)
+        except FinbackError as failure:
+            # A cache on the way may have kept half of it; once more is worth it, twice is not.
+            if last or [d.code for d in failure.diagnostics] != ["F301"]:
+                raise
+        else:
+            return
+
+
+def _ingest(endpoint: Endpoint, repository: str, blob: Descriptor, store: Store, advance: _Advance) -> None:
+    what = f"blob {blob.digest} of {repository}"
+    chunks = endpoint.client.stream(
+        Request(url=endpoint.url(f"{repository}/blobs/{blob.digest}")),
+        refused=lambda reply: endpoint.problem(reply, what),
+        guard=endpoint.guard(pull_scope(repository)),
+        pinned=True,
+    )
+    try:
+        with store.ingest(blob.digest, limit=blob.size) as ingest:
+            for chunk in chunks:
+                ingest.write(chunk)
+                advance(ingest.size)
+            if ingest.size != blob.size:
+                raise error(
+                    "F301",
+                    f"{what} has {ingest.size} bytes, and its manifest says {blob.size}",
+                    help="what sent it is faulty or has changed; try again later",
+                )
+    except FinbackError as failure:
+        # The store does not know where the bytes came from.
+        source = f"{what}, from {urlsplit(endpoint.base).netloc}"
+        failure.diagnostics = tuple(
+            _noted(d, [source]) if d.code in ("F301", "F302") else d for d in failure.diagnostics
+        )
+        raise
+
+
+def _referrers(endpoint: Endpoint, repository: str, subject: Digest, kind: str) -> tuple[Descriptor, ...]:
+    query = {"artifactType": kind} if kind else {}
+    url = endpoint.url(f"{repository}/referrers/{subject}", **query)
+    request = Request(url=url, headers={"Accept": manifest.INDEX})
+    reply = endpoint.ask(request, pull_scope(repository), limit=manifest.LIMIT)
+    if reply.status == 200:
+        found = manifest.read(reply.body, manifest.INDEX)
+    elif reply.status == 404:
+        try:
+            found = _document(endpoint, repository, fallback_tag(subject))
+        except FinbackError as failure:
+            if [d.code for d in failure.diagnostics] == ["F206"]:
+                return ()
+            raise
+    else:
+        raise endpoint.problem(reply, f"referrers of {repository}@{subject}")
+    # A registry may ignore the filter.
+    return tuple(m for m in found.manifests if not kind or m.artifact_type == kind)
+
+
+def fallback_tag(subject: Digest) -> str:
+    """The tag of the index of what is about *subject*.
+
+    Source: distribution specification 1.1, "Referrers Tag Schema".
+    """
+    return f"{subject.algorithm[:32]}-{subject.encoded[:64]}"
+
+
+def _said(reply: Reply) -> str:
+    """The registry's own words. Source: distribution specification 1.1, "Error Codes"."""
+    try:
+        problems: list[Mapping[str, Any]] = json.loads(reply.body)["errors"]
+        words = "; ".join(f"{p.get('code', '')} {p.get('message', '')}".strip() for p in problems)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""
+    return "".join(c for c in words[:SHOWN] if c.isprintable())
+
+
+def _noted(diagnostic: Diagnostic, notes: list[str]) -> Diagnostic:
+    return replace(diagnostic, notes=(*diagnostic.notes, *notes))
+
+
+def _digest(data: bytes, algorithm: str) -> Digest:
+    import hashlib
+
+    return Digest(algorithm, hashlib.new(algorithm, data).hexdigest())
