@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
-from finback.ground.event import Advanced, Emit, Event, Finished, Started, task
+from finback.ground.event import Emit, task
 from finback.ground.platform import Platform
-from finback.host.store import CHUNK, Store
-from finback.oci import manifest
+from finback.host.store import Store
+from finback.oci import fan_out, manifest
 from finback.oci.manifest import Descriptor, Document
 from finback.oci.reference import Reference
 from finback.oci.registry import Registries, Registry
 
-AT_ONCE = 4
 # Indexes in indexes, which the specification allows.
 DEPTH = 4
 
@@ -89,45 +86,12 @@ def fetch(registry: Registry, reference: Reference, blobs: tuple[Descriptor, ...
         FinbackError: as `Registry.download`.
 
     """
-    wanted = {b.digest: b for b in blobs if not store.has(b.digest)}
-    if not wanted:
-        return
-    gate, ended = threading.Lock(), threading.Event()
 
-    def tell(event: Event) -> None:
-        with gate:
-            emit(event)
-
-    def one(blob: Descriptor) -> None:
-        name = f"blob {blob.digest}"
-        title = f"{_short(reference)} {blob.digest.encoded[:12]}"
-        shown = 0
-
-        def advance(done: int) -> None:
-            nonlocal shown
-            if ended.is_set():
-                raise _EndedError
-            if done - shown >= CHUNK or done < shown:
-                shown = done
-                tell(Advanced(task=name, done=done, total=blob.size))
-
-        tell(Started(task=name, title=title, total=blob.size))
+    def job(blob: Descriptor, advance: fan_out.Advance) -> str:
         registry.download(reference.repository, blob, store, advance)
-        tell(Finished(task=name))
+        return ""
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = [pool.submit(one, blob) for blob in wanted.values()]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-        except BaseException:
-            ended.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-class _EndedError(Exception):
-    """Another blob has failed."""
+    fan_out.run(_short(reference), [b for b in blobs if not store.has(b.digest)], job, emit)
 
 
 def _stored(reference: Reference, store: Store) -> tuple[Document, Document] | None:

@@ -5,10 +5,12 @@ A fault befalls the requests whose `METHOD PATH` its pattern fits, a number of t
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 PIECE = 1 << 16
 
@@ -93,3 +95,8 @@ def slow(pause: float) -> Change:
 def replaced(body: bytes, media_type: str) -> Change:
     """Another body."""
     return lambda _: Answer(status=200, headers={"Content-Type": media_type}, body=body)
+
+
+def as_json(value: Any) -> Answer:
+    """A JSON answer."""
+    return Answer(status=200, headers={"Content-Type": "application/json"}, body=json.dumps(value).encode())

@@ -7,13 +7,11 @@ Source: OCI distribution specification 1.1; distribution's token specification.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import secrets
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 from finback.ground.digest import Digest
 from finback.oci.image import CONFIG, LAYER
 from finback.oci.manifest import INDEX, MANIFEST
-from finback.testing.fault import Answer, Fault
+from finback.testing.access import Access
+from finback.testing.fault import Answer, Fault, as_json
 
 LIMIT = 4 << 20
 _NAME = r"(?P<name>[a-z0-9][a-z0-9/._-]*)"
@@ -45,56 +44,6 @@ class Seen:
     """With its query."""
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
-
-
-class Access:
-    """Who gets in: anybody by default; with *users*, by *scheme* `basic` or `bearer`."""
-
-    def __init__(
-        self, scheme: str = "", users: Mapping[str, str] | None = None, *, anonymous: bool = False, lifetime: int = 60
-    ) -> None:
-        self.scheme = scheme
-        self.users = dict(users or {})
-        self.anonymous = anonymous
-        """Whether a token for reading is given to everybody."""
-        self.lifetime = lifetime
-        self.identity = secrets.token_hex(8)
-        """An identity token that is good."""
-        self._tokens: dict[str, tuple[set[str], float]] = {}
-
-    def expire(self) -> None:
-        """Make all tokens that were given useless."""
-        self._tokens.clear()
-
-    def user(self, header: str) -> str:
-        """Who *header* is by its password; "" for nobody."""
-        kind, _, rest = header.partition(" ")
-        if kind != "Basic":
-            return ""
-        name, _, password = base64.b64decode(rest).decode().partition(":")
-        return name if self.users.get(name) == password and password else ""
-
-    def admits(self, header: str, scope: str) -> bool:
-        """Whether a request that needs *scope*, `repository:NAME:ACTION`, may go on."""
-        if not self.scheme:
-            return True
-        if self.scheme == "basic":
-            return bool(self.user(header))
-        scopes, until = self._tokens.get(header.removeprefix("Bearer "), (set(), 0.0))
-        return time.monotonic() < until and (not scope or scope in scopes)
-
-    def token(self, header: str, query: Mapping[str, list[str]]) -> Answer:
-        """Answer a request for a token, by GET or by the grant `refresh_token`."""
-        known = bool(self.user(header)) or query.get("refresh_token") == [self.identity]
-        if not known and (header or "refresh_token" in query or not self.anonymous):
-            return Answer(status=401)
-        scopes = set()
-        for asked in " ".join(query.get("scope", ())).split():
-            kind, name, actions = asked.split(":")
-            scopes |= {f"{kind}:{name}:{a}" for a in actions.split(",") if known or a == "pull"}
-        text = secrets.token_hex(16)
-        self._tokens[text] = (scopes, time.monotonic() + self.lifetime)
-        return _json({"token": text, "expires_in": self.lifetime})
 
 
 class Repository:
@@ -255,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path == "/token":
             return registry.access.token(header, parse_qs(seen.body.decode()) if seen.body else query)
         if parts.path in ("/v2", "/v2/"):
-            return self._admitted(header, "") or _json({})
+            return self._admitted(header, "") or as_json({})
         for kind, pattern in _ROUTES:
             found = pattern.match(parts.path)
             if found:
@@ -382,19 +331,15 @@ class _Handler(BaseHTTPRequestHandler):
         asked = query.get("artifactType", [""])[0]
         chosen = [m for m in about if not asked or m["artifactType"] == asked]
         filtered = {"OCI-Filters-Applied": "artifactType"} if asked else {}
-        answer = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": chosen})
+        answer = as_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": chosen})
         return Answer(status=200, headers={"Content-Type": INDEX, **filtered}, body=answer.body)
 
     def _tags(self, repository: Repository, found: dict[str, str], *_: Any) -> Answer:
-        return _json({"name": found["name"], "tags": sorted(repository.tags)})
+        return as_json({"name": found["name"], "tags": sorted(repository.tags)})
 
 
 def _is_referrers_index(reference: str) -> bool:
     return bool(re.fullmatch(r"sha\d{3}-[0-9a-f]{64}", reference))
-
-
-def _json(value: Any) -> Answer:
-    return Answer(status=200, headers={"Content-Type": "application/json"}, body=json.dumps(value).encode())
 
 
 def _problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Answer:
