@@ -10,14 +10,32 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from finback.ground.diagnostic import blame
 from finback.ground.source import Origin, Source, origin
 from finback.host import environment, file
+from finback.oci.network import Rule, mirror_rules
 from finback.spec.decode import load
 from finback.spec.model import key
 
 DEFAULT_SUITE = "trixie"
 SIZE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """How one registry, or those that a pattern fits, are reached."""
+
+    name: str
+    """`docker.io`, `registry.example.com:5000`, `*.example.com`, or `*`."""
+    mirrors: tuple[str, ...] | None = None
+    """URLs that are asked first for whatever is read."""
+    insecure: Literal["http", "tls"] | None = None
+    """`http`: spoken to without TLS; `tls`: the certificate is not checked."""
+    ca: tuple[str, ...] | None = None
+    """Files with certificates of further authorities."""
+    origin: Origin = origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +56,29 @@ class Settings:
     """Substitutions, as `--substitute` takes them."""
     library: tuple[str, ...] | None = None
     """Folders of components, searched before finback's own."""
+    registries: tuple[RegistrySettings, ...] | None = None
+    """Registries that are not reached as their names say."""
     origin: Origin = origin()
 
     def suite_for(self, architecture: str) -> str:
         """The suite for an OCI architecture."""
         return (self.suites or {}).get(architecture) or self.suite or DEFAULT_SUITE
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What the file says of registries.
+
+        Raises:
+            FinbackError: F042, a mirror is no URL.
+
+        """
+        rules: list[Rule] = []
+        for registry in self.registries or ():
+            with blame(registry.origin.span):
+                rules += mirror_rules(f"{registry.name}={url}" for url in registry.mirrors or ())
+            paths = tuple(Path(p).expanduser() for p in registry.ca or ())
+            rules.append(Rule(pattern=registry.name, insecure=registry.insecure or "", authorities=paths))
+        return tuple(rules)
 
 
 def load_settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,13 @@ from finback.ground.event import Emit
 from finback.ground.platform import Platform
 from finback.host import clock, environment, file
 from finback.host.store import Store
+from finback.oci.network import Network, mirror_rules
 
 # Checking a spec needs none of these, and importing them takes as long as that.
 if TYPE_CHECKING:
     from finback.component.archive import Archive
     from finback.component.library import Library
+    from finback.oci.registry import Registries
     from finback.resolve.catalogue import Catalogue, Found, Wanted
     from finback.sources import ImageSource, Surroundings
 
@@ -32,9 +35,12 @@ class Workspace:
     settings: Settings = field(default_factory=load_settings)
     cache: Path | None = None
     """The store's folder. Default: `$XDG_CACHE_HOME/finback`."""
+    network: Network = field(default_factory=Network)
+    """What the command line says of registries; it comes before the settings."""
     _archives: dict[str, Archive] = field(default_factory=dict)
     _store: Store | None = None
     _library: Library | None = None
+    _registries: Registries | None = None
 
     @property
     def store(self) -> Store:
@@ -52,6 +58,25 @@ class Workspace:
             folders = [Path(f).expanduser() for f in self.settings.library or ()]
             self._library = Library((*folders, data_folder("components")))
         return self._library
+
+    @property
+    def registries(self) -> Registries:
+        """The clients of registries.
+
+        Raises:
+            FinbackError: F042, a mirror that the settings or LINUXKIT_MIRROR name is no URL.
+
+        """
+        from finback.oci.credentials import Credentials
+        from finback.oci.registry import Registries
+
+        if self._registries is None:
+            rules = self.network.rules
+            if not any(rule.mirrors for rule in rules):
+                # As LinuxKit has it (compat 3.1): the command line wins.
+                rules += mirror_rules(re.findall(r"[^\s,]+", environment.lookup("LINUXKIT_MIRROR") or ""))
+            self._registries = Registries(Network((*rules, *self.settings.rules)), Credentials.of_user())
+        return self._registries
 
     def archive(self, architecture: str) -> Archive:
         """Debian's archive for an OCI architecture.
@@ -103,7 +128,15 @@ class Workspace:
         """Every source of images, asked in their order."""
         from finback.sources import Surroundings
 
-        return _Catalogue(Surroundings(store=self.store, library=self.library, archive=self.archive, emit=self.emit))
+        return _Catalogue(
+            Surroundings(
+                store=self.store,
+                library=self.library,
+                archive=self.archive,
+                registries=self.registries,
+                emit=self.emit,
+            )
+        )
 
 
 class _Catalogue:
@@ -128,10 +161,6 @@ class _Catalogue:
                 if name not in self._open:
                     self._open[name] = source.open(self._surroundings)
                 return self._open[name].find(wanted)
-        answer = self._surroundings.library.answering(reference.name)
-        remedy = (
-            f"use --library to let component finback/{answer} answer it"
-            if answer
-            else ("no component answers it: name a component, or substitute one with --substitute NAME=finback/…")
+        raise error(
+            "F122", f"no source of images knows {wanted.reference}", wanted.span, help="name an image of a registry"
         )
-        raise error("F122", f"no source of images knows {wanted.reference}", wanted.span, help=remedy)

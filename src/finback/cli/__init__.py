@@ -74,11 +74,32 @@ def _summary(path: Path) -> str:
     envvar=["FINBACK_CACHE", "LINUXKIT_CACHE"],
     help="The store's folder. Default: $XDG_CACHE_HOME/finback.",
 )
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="[REGISTRY=]URL",
+    help="Read the images of REGISTRY, or of all, from URL first. Repeatable.",
+)
+@click.option(
+    "--cert-file",
+    "authorities",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Certificates of further authorities, as PEM, for registries. Repeatable.",
+)
+@click.option(
+    "--insecure",
+    multiple=True,
+    metavar="http[s]://HOST",
+    help="A registry without TLS (http), or whose certificate can't be checked (https). Repeatable.",
+)
 @click.version_option(__version__, prog_name="finback", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, progress: str, quiet: bool, verbose: int, cache: Path | None) -> None:
+def cli(ctx: click.Context, /, progress: str, quiet: bool, verbose: int, cache: Path | None, **network: Any) -> None:
     """Assemble minimal container-based Linux systems from one YAML file."""
-    ctx.obj = {"progress": "quiet" if quiet or verbose == 0 else progress, "cache": cache, "verbose": verbose}
+    shown = "quiet" if quiet or verbose == 0 else progress
+    ctx.obj = {"progress": shown, "cache": cache, "verbose": verbose, "network": network}
 
 
 def main(arguments: list[str] | None = None) -> None:

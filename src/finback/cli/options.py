@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from finback.app.workspace import Workspace
+    from finback.oci.network import Network
 
 
 def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,11 +77,22 @@ class _Opened:
         from finback.app.workspace import Workspace
         from finback.cli.display import display
 
+        network = _network(**self._settings.get("network", {}))
         self._display = display(self._settings.get("progress", "auto"))
-        return Workspace(emit=self._display.emit, cache=self._settings.get("cache"))
+        return Workspace(emit=self._display.emit, cache=self._settings.get("cache"), network=network)
 
     def __exit__(self, *_: object) -> None:
         self._display.close()
+
+
+def _network(
+    mirrors: tuple[str, ...] = (), authorities: tuple[Path, ...] = (), insecure: tuple[str, ...] = ()
+) -> Network:
+    """What the command line says of registries."""
+    from finback.oci.network import Network, Rule, insecure_rules, mirror_rules
+
+    everywhere = (Rule(pattern="*", authorities=authorities),) if authorities else ()
+    return Network((*mirror_rules(mirrors), *insecure_rules(insecure), *everywhere))
 
 
 def _platform(text: str | None) -> Any:

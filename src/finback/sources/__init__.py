@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finback.component.archive import Archive
     from finback.component.library import Library
     from finback.host.store import Store
+    from finback.oci.registry import Registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Surroundings:
     library: Library
     archive: Callable[[str], Archive]
     """Debian's archive for an OCI architecture; opened when first asked for."""
+    registries: Registries
     emit: Emit
 
 
