@@ -138,7 +138,7 @@ class Credentials:
         return helper
 
     def _section(self, config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        section = config.get(name) or {}
+        section = {} if config.get(name) is None else config[name]
         if not isinstance(section, Mapping):
             raise self._bad(f"`{name}` is not an object")
         return section

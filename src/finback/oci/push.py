@@ -142,7 +142,7 @@ def _body(store: Store, descriptor: Descriptor, start: int, end: int) -> Upload:
 def _location(target: Target, reply: Reply) -> str:
     """Where to go on. Source: distribution specification 1.1: it may be relative."""
     where = reply.headers.get("Location")
-    found = urljoin(target.registry.home.base + "/", where or "")
+    found = urljoin(reply.url, where or "")
     allowed = ("https",) if target.registry.home.base.startswith("https:") else ("http", "https")
     if not where or urlsplit(found).scheme not in allowed:
         raise error(
