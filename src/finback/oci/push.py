@@ -37,6 +37,7 @@ class Target:
     registry: Registry
     repository: str
     mount_from: str = ""
+    part: int = PART
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -93,10 +94,10 @@ def _send(target: Target, store: Store, descriptor: Descriptor, started: Reply, 
     """Send a blob in pieces; False when the upload is lost and has to begin anew."""
     # Hashed once before it goes: what is damaged here should not be refused there.
     store.verified(descriptor.digest)
-    at, location = 0, _location(target, started)
-    whole = descriptor.size <= PART
+    at, location = 0, place_of(target, started)
+    whole = descriptor.size <= target.part
     while not whole and at < descriptor.size:
-        end = min(at + PART, descriptor.size)
+        end = min(at + target.part, descriptor.size)
         headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{at}-{end - 1}"}
         reply = _try(target, "PATCH", location, headers, _body(store, descriptor, at, end))
         if reply is None or reply.status == 416:
@@ -106,7 +107,7 @@ def _send(target: Target, store: Store, descriptor: Descriptor, started: Reply, 
                 return False
         elif reply.status not in (202, 204):
             raise target.problem(reply, f"blob {descriptor.digest}")
-        at, location = _reached(reply, end), _location(target, reply)
+        at, location = _reached(reply, end), place_of(target, reply)
         advance(at)
     return _commit(target, location, descriptor, _body(store, descriptor, 0, descriptor.size) if whole else b"")
 
@@ -139,7 +140,7 @@ def _body(store: Store, descriptor: Descriptor, start: int, end: int) -> Upload:
     return Upload(read=read, size=end - start)
 
 
-def _location(target: Target, reply: Reply) -> str:
+def place_of(target: Target, reply: Reply) -> str:
     """Where to go on. Source: distribution specification 1.1: it may be relative."""
     where = reply.headers.get("Location")
     found = urljoin(reply.url, where or "")

@@ -23,13 +23,8 @@ from finback.testing.world import World
 DATA = os.urandom(700_000)
 
 
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "PART", 200_000)
-
-
 def target(world: World, repository: str = "b", mount_from: str = "") -> Target:
-    return Target(world.registries.get(world.registry.host), repository, mount_from)
+    return Target(world.registries.get(world.registry.host), repository, mount_from, part=200_000)
 
 
 def made(world: World, data: bytes = DATA, subject: Descriptor | None = None) -> Document:
