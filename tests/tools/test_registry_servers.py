@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +21,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from finback.ground.platform import ARCHITECTURES
 from finback.host.store import Store
+from finback.oci import image
 from finback.oci.credentials import Credential, Credentials
 from finback.oci.network import Network, Rule
 from finback.oci.registry import Registries
@@ -123,3 +129,110 @@ def test_docker_registry_conforms(server: Server, check: Callable[[Subject], Non
         there=Store(tmp_path / "there"),
     )
     check(subject)
+
+
+class Outside:
+    """finback and skopeo, as processes of a user who has a configuration for the registry."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        certificates = folder / "certificates"
+        certificates.mkdir()
+        if server.authority:
+            shutil.copy(server.authority, certificates / "ca.crt")
+        rule = f"ca: [{server.authority}]" if server.authority else "insecure: http"
+        config = folder / "config/finback/config.yml"
+        config.parent.mkdir(parents=True)
+        config.write_text(f"registries:\n- name: {server.host}\n  {rule}\n")
+        self.env = {
+            **{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
+        }
+        if server.password:
+            self.finback("login", server.host, "-u", "me", "--password-stdin", text="pass\n")
+
+    def finback(self, *arguments: str, cache: str = "cache", text: str = "") -> str:
+        return self._run([sys.executable, "-m", "finback", "--cache", self.folder / cache, *arguments], text)
+
+    def skopeo(self, *arguments: str) -> str:
+        """skopeo finds the password that `finback login` has left."""
+        verb, *rest = arguments
+        policy = ["--insecure-policy"]
+        tls = [f"--{side}tls-verify={'true' if self.server.authority else 'false'}" for side in self._sides(verb, rest)]
+        certificates = [f"--{side}cert-dir={self.folder / 'certificates'}" for side in self._sides(verb, rest)]
+        return self._run(["skopeo", *policy, verb, *tls, *certificates, *rest])
+
+    def _sides(self, verb: str, rest: list[str]) -> list[str]:
+        if verb != "copy":
+            return [""]
+        source, target = rest[-2:]
+        return [s for s, name in (("src-", source), ("dest-", target)) if name.startswith("docker:")]
+
+    def _run(self, command: list[object], text: str = "") -> str:
+        done = subprocess.run(
+            command, env=self.env, cwd=self.folder, input=text, capture_output=True, text=True, timeout=120, check=False
+        )  # type: ignore[call-overload]
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout)
+
+
+@pytest.fixture
+def outside(server: Server, tmp_path: Path) -> Outside:
+    return Outside(server, tmp_path)
+
+
+def layer(path: str, data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        entry = tarfile.TarInfo(path)
+        entry.size, entry.mode = len(data), 0o755
+        archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="no skopeo")
+def test_what_skopeo_pushes_is_built_from(outside: Outside, tmp_path: Path) -> None:
+    store = Store(tmp_path / "layout")
+    entries = []
+    for architecture in ARCHITECTURES:
+        config = {"os": "linux", "architecture": architecture, "config": {"Cmd": ["/web"]}}
+        digest = image.write(store, [store.put(layer("web", architecture.encode()))], config)
+        entry = {"mediaType": image.MANIFEST, "digest": str(digest), "size": store.size(digest)}
+        entries.append({**entry, "platform": {"os": "linux", "architecture": architecture}})
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
+    digest = store.put(json.dumps(index).encode())
+    store.tag("web", {"mediaType": index["mediaType"], "digest": str(digest), "size": store.size(digest)})
+    name = f"{outside.server.host}/skopeo/web:1"
+    outside.skopeo("copy", "--all", "--preserve-digests", f"oci:{tmp_path / 'layout'}:web", f"docker://{name}")
+    (tmp_path / "x.yml").write_text(f"services:\n- name: web\n  image: {name}\n")
+    for architecture in ARCHITECTURES:
+        outside.finback("build", "--arch", architecture, "-f", "tar", "x.yml")
+        with tarfile.open(tmp_path / "x.tar") as archive:
+            inside = [m for m in archive.getmembers() if m.isfile() and m.name.endswith("/web")]
+            assert [archive.extractfile(m).read() for m in inside] == [architecture.encode()]  # type: ignore[union-attr]
+    outside.finback("cache", "push", "--remote-name", f"{outside.server.host}/finback/web:2", name)
+    raw = outside.skopeo("inspect", "--raw", f"docker://{outside.server.host}/finback/web:2")
+    assert json.loads(raw) == index
+    shown = outside.skopeo("inspect", "--override-arch=s390x", f"docker://{outside.server.host}/finback/web:2")
+    assert json.loads(shown)["Architecture"] == "s390x"
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="no skopeo")
+def test_what_we_push_skopeo_copies_out(outside: Outside, tmp_path: Path) -> None:
+    files = {"talk-kernel": os.urandom(3_000_000), "talk-initrd.img": os.urandom(1000), "talk-cmdline": b"quiet"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    name = f"{outside.server.host}/os/talk:1"
+    outside.finback("push", "registry", "--arch", "amd64", name, "talk")
+    found = json.loads(outside.skopeo("inspect", "--raw", f"docker://{name}"))
+    assert found["artifactType"] == "application/vnd.finback.system.v1"
+    outside.skopeo("copy", f"docker://{name}", f"oci:{tmp_path / 'copy'}:1")
+    for entry in found["layers"]:
+        title = entry["annotations"]["org.opencontainers.image.title"]
+        algorithm, _, encoded = entry["digest"].partition(":")
+        assert (tmp_path / "copy/blobs" / algorithm / encoded).read_bytes() == files[title]
+    outside.skopeo("copy", f"docker://{name}", f"docker://{outside.server.host}/elsewhere/talk:1")
+    outside.finback("pull", "--dir", "new", f"{outside.server.host}/elsewhere/talk:1", cache="other")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "new").iterdir()} == files
