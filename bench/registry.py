@@ -1,0 +1,114 @@
+"""Pull of an image of 40 layers and 1 GB from a registry on loopback, beside skopeo into an OCI layout.
+
+    python -m bench.registry
+
+Needs docker-registry and skopeo. Each is run alternately a few times, into an empty folder; the medians count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from finback.host.store import Store
+from finback.oci import image
+
+LAYERS = 40
+SIZE = 25_000_000
+RUNS = 5
+
+
+def main() -> None:
+    """Print the figures."""
+    missing = [p for p in ("docker-registry", "skopeo") if not shutil.which(p)]
+    if missing:
+        print(f"registry           not measured: there is no {' and no '.join(missing)}")
+        return
+    with tempfile.TemporaryDirectory(prefix="finback-bench.") as name:
+        folder = Path(name)
+        port = _free_port()
+        with _registry(folder, port) as running:
+            try:
+                _measure(folder, f"127.0.0.1:{port}/bench:1")
+            finally:
+                running.kill()
+
+
+def _measure(folder: Path, name: str) -> None:
+    store = Store(folder / "source")
+    layers = [store.put(os.urandom(SIZE)) for _ in range(LAYERS)]
+    digest = image.write(store, layers, {"os": "linux", "architecture": "amd64"})
+    store.tag("bench", {"mediaType": image.MANIFEST, "digest": str(digest), "size": store.size(digest)})
+    skopeo = ["skopeo", "--insecure-policy", "copy", "--preserve-digests"]
+    _run(*skopeo, "--dest-tls-verify=false", f"oci:{folder / 'source'}:bench", f"docker://{name}")
+    shutil.rmtree(folder / "source")
+    finback = [sys.executable, "-m", "finback", "--insecure", f"http://{name.partition('/')[0]}", "-q"]
+    taken: dict[str, list[float]] = {"finback": [], "skopeo": []}
+    memory = dict.fromkeys(taken, 0.0)
+    for _ in range(RUNS):
+        for who, command in {
+            "finback": [*finback, "--cache", str(folder / "out"), "cache", "pull", "--arch", "amd64", name],
+            "skopeo": [*skopeo, "--src-tls-verify=false", f"docker://{name}", f"oci:{folder / 'out'}:bench"],
+        }.items():
+            seconds, megabytes = _run(*command)
+            taken[who].append(seconds)
+            memory[who] = max(memory[who], megabytes)
+            shutil.rmtree(folder / "out")
+            # What was written and removed should not burden the other.
+            os.sync()
+    ours, theirs = (statistics.median(t) for t in taken.values())
+    print(
+        f"pull, 1 GB         {ours:6.2f} s    {LAYERS} layers from loopback, {memory['finback']:.0f} MB of memory; "
+        f"skopeo {theirs:.2f} s, {memory['skopeo']:.0f} MB; ratio {ours / theirs:.2f}"
+    )
+
+
+def _run(*command: str) -> tuple[float, float]:
+    """Seconds and megabytes that a command takes."""
+    began = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = child.stderr.read() if child.stderr else b""
+    _, status, used = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{command[0]}: {said.decode(errors='replace')}")
+    return seconds, used.ru_maxrss / 1024
+
+
+def _registry(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    config = {
+        "version": "0.1",
+        "log": {"level": "error"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    (folder / "config.yml").write_text(json.dumps(config))
+    running = subprocess.Popen(
+        ["docker-registry", "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return running
+        time.sleep(0.05)
+    running.kill()
+    raise SystemExit("docker-registry does not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
