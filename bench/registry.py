@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from finback.host.store import Store
@@ -73,15 +74,20 @@ def _measure(folder: Path, name: str) -> None:
 
 def _run(*command: str) -> tuple[float, float]:
     """Seconds and megabytes that a command takes."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = child.stderr.read() if child.stderr else b""
-    _, status, used = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{command[0]}: {said.decode(errors='replace')}")
-    return seconds, used.ru_maxrss / 1024
+    began, most = time.perf_counter(), 0
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        while child.poll() is None:
+            # What wait4 says of memory counts the process that it was forked from.
+            with suppress(OSError, IndexError):
+                status = Path(f"/proc/{child.pid}/status").read_text()
+                most = max(most, int(status.partition("VmHWM:")[2].split()[0]))
+            time.sleep(0.01)
+        seconds = time.perf_counter() - began
+        if child.returncode:
+            said.seek(0)
+            raise SystemExit(f"{command[0]}: {said.read().decode(errors='replace')}")
+    return seconds, most / 1024
 
 
 def _registry(folder: Path, port: int) -> subprocess.Popen[bytes]:

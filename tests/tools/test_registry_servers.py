@@ -1,10 +1,11 @@
-"""Real registries: Debian's docker-registry, with and without TLS and passwords; skopeo in and out."""
+"""Real registries: Debian's docker-registry, with and without TLS and passwords, and crane; skopeo in and out."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -21,13 +22,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from finback.app.mirror import mirrors
+from finback.component.archive import Archive, ArchiveSettings
 from finback.ground.platform import ARCHITECTURES
+from finback.host.http import Fetcher
 from finback.host.store import Store
 from finback.oci import image
 from finback.oci.credentials import Credential, Credentials
 from finback.oci.network import Network, Rule
 from finback.oci.registry import Registries
-from finback.testing.conformance import CHECKS, Subject
+from finback.testing.conformance import CHECKS, STRICT, Subject
 
 pytestmark = [
     pytest.mark.tools,
@@ -36,6 +40,7 @@ pytestmark = [
 # `me:pass`, as htpasswd -B makes it.
 HTPASSWD = "me:$2b$05$SWrQj5NDHMUKxwqNSYBYmuavvFnKFEBBYpiZ6qDac6SohJwyy6pHO\n"
 SECONDS = 20
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +120,54 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("check", CHECKS + STRICT, ids=lambda c: c.__name__)
 def test_docker_registry_conforms(server: Server, check: Callable[[Subject], None], tmp_path: Path) -> None:
-    credentials = Credentials(tmp_path / "auth.json")
+    check(subject(server, tmp_path))
+
+
+def subject(server: Server, folder: Path) -> Subject:
+    credentials = Credentials(folder / "auth.json")
     if server.password:
         credentials.store(server.host, Credential(username="me", password="pass"))
     authorities = (server.authority,) if server.authority else ()
     rule = Rule(pattern=server.host, insecure="" if authorities else "http", authorities=authorities)
-    subject = Subject(
+    return Subject(
         host=server.host,
         connect=lambda: Registries(Network((rule,)), credentials),
-        here=Store(tmp_path / "here"),
-        there=Store(tmp_path / "there"),
+        here=Store(folder / "here"),
+        there=Store(folder / "there"),
     )
-    check(subject)
+
+
+@pytest.fixture(scope="module")
+def crane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The registry of go-containerregistry, which LinuxKit uses as a library: from Debian's archive, not installed."""
+    mirror = mirrors().debian
+    if mirror is None or not KEYRING.exists() or not shutil.which("dpkg-deb"):
+        pytest.skip("needs Debian's archive and dpkg-deb")
+    folder = tmp_path_factory.mktemp("crane")
+    store = Store(folder / "store")
+    settings = ArchiveSettings(mirror=mirror, suites=("sid",), keyring=KEYRING.read_bytes(), now=int(time.time()))
+    archive = Archive(settings, store, Fetcher(), "amd64")
+    package = next(p for p in archive.solve(("crane",), ()) if p.name == "crane")
+    archive.fetch((package,))
+    subprocess.run(["dpkg-deb", "-x", store.path(package.digest), folder], check=True)
+    port = free_port()
+    program = [folder / "usr/bin/crane", "registry", "serve", "--address", f"127.0.0.1:{port}"]
+    with (folder / "log").open("wb") as log, subprocess.Popen(program, stdout=log, stderr=log) as child:
+        try:
+            wait(child, port, folder / "log")
+            yield Server(f"127.0.0.1:{port}")
+        finally:
+            child.kill()
+
+
+@pytest.mark.archive
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="fetches a program for amd64")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+def test_crane_conforms(crane: Server, check: Callable[[Subject], None], tmp_path: Path) -> None:
+    check(subject(crane, tmp_path))
 
 
 class Outside:

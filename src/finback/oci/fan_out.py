@@ -10,7 +10,7 @@ from finback.ground.event import Advanced, Emit, Event, Failed, Finished, Starte
 from finback.host.store import CHUNK
 from finback.oci.manifest import Descriptor
 
-AT_ONCE = 4
+AT_ONCE = 6
 Advance = Callable[[int], None]
 Job = Callable[[Descriptor, Advance], str]
 """Moves a blob, says how far it is, and returns a note for people."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from finback.testing.fault import Change, Fault
 from finback.testing.registry import Access, FakeRegistry
 from finback.testing.world import World
 
-LAYERS = [os.urandom(300_000), b"second layer" * 1000]
+LAYERS = [Random(1).randbytes(300_000), b"second layer" * 1000]
 BLOB = rf"GET /v2/a/blobs/{Digest.of(LAYERS[0])}"
 MANIFESTS = "GET /v2/a/manifests/"
 
@@ -91,6 +91,22 @@ def test_faults_that_pass_end_in_success(world: World, pattern: str, change: Cha
         (MANIFESTS + "1", fault.redirect("file:///etc/passwd"), "F202"),
         (MANIFESTS + "1", fault.redirect("/v2/a/manifests/1"), "F202"),
     ],
+    ids=[
+        "blob 503",
+        "blob 404",
+        "blob 403",
+        "truncated",
+        "corrupt",
+        "longer",
+        "reset",
+        "slow loris",
+        "manifest 404",
+        "huge manifest",
+        "HTML",
+        "deep JSON",
+        "redirect to a file",
+        "redirects in a circle",
+    ],
 )
 def test_faults_that_stay_end_in_an_error_and_leave_nothing_wrong(
     world: World, pattern: str, change: Change, code: str
@@ -114,6 +130,24 @@ def test_a_reset_transfer_goes_on_where_it_broke(world: World) -> None:
     world.pull("a:1")
     ranges = [s.headers.get("Range") for s in world.registry.seen if f"{s.method} {s.path}" == BLOB]
     assert ranges == [None, "bytes=200000-"]
+
+
+def test_a_registry_that_knows_no_ranges_sends_all_again(world: World) -> None:
+    world.registry.put_image("a", "1", LAYERS)
+    whole_again = fault.replaced(LAYERS[0], "application/octet-stream")
+    world.registry.faults += [Fault(BLOB, fault.cut(100_000)), Fault(BLOB, whole_again)]
+    world.pull("a:1")
+    assert whole(world)
+
+
+def test_a_transfer_that_is_resumed_at_the_wrong_place(world: World) -> None:
+    world.registry.put_image("a", "1", LAYERS)
+    wrong = fault.status(206, Content_Range="bytes 5-9/10")
+    world.registry.faults += [Fault(BLOB, fault.cut(100_000)), Fault(BLOB, wrong)]
+    with pytest.raises(FinbackError) as failure:
+        world.pull("a:1")
+    assert codes(failure) == ["F201"]
+    assert world.left_over() == []
 
 
 def test_retry_after_is_honoured(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from finback.oci.credentials import Credential, Credentials
 from finback.oci.network import Network, Rule
 from finback.oci.registry import Registries
 from finback.testing.access import Access
-from finback.testing.conformance import CHECKS, Subject
+from finback.testing.conformance import CHECKS, STRICT, Subject
 from finback.testing.registry import FakeRegistry
 
 KINDS = {
@@ -39,6 +39,6 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         )
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("check", CHECKS + STRICT, ids=lambda c: c.__name__)
 def test_the_fake_conforms(subject: Subject, check: Callable[[Subject], None]) -> None:
     check(subject)
