@@ -1,9 +1,4 @@
-"""Pull of an image of 40 layers and 1 GB from a registry on loopback, beside skopeo into an OCI layout.
-
-    python -m bench.registry
-
-Needs docker-registry and skopeo. Each is run alternately a few times, into an empty folder; the medians count.
-"""
+"""Pull of an image of 40 layers and 1 GB from a registry on loopback, beside skopeo into an OCI layout."""
 
 from __future__ import annotations
 
@@ -13,25 +8,25 @@ import shutil
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from bench.measure import ENVIRONMENT, FINBACK, row
 from finback.host.store import Store
 from finback.oci import image
 
 LAYERS = 40
 SIZE = 25_000_000
-RUNS = 5
+PULLS = 5
 
 
 def main() -> None:
     """Print the figures."""
     missing = [p for p in ("docker-registry", "skopeo") if not shutil.which(p)]
     if missing:
-        print(f"registry           not measured: there is no {' and no '.join(missing)}")
+        row("pull of 1 GB", "-", f"not measured: there is no {' and no '.join(missing)}")
         return
     with tempfile.TemporaryDirectory(prefix="finback-bench.") as name:
         folder = Path(name)
@@ -51,10 +46,10 @@ def _measure(folder: Path, name: str) -> None:
     skopeo = ["skopeo", "--insecure-policy", "copy", "--preserve-digests"]
     _run(*skopeo, "--dest-tls-verify=false", f"oci:{folder / 'source'}:bench", f"docker://{name}")
     shutil.rmtree(folder / "source")
-    finback = [sys.executable, "-m", "finback", "--insecure", f"http://{name.partition('/')[0]}", "-q"]
+    finback = [*FINBACK, "--insecure", f"http://{name.partition('/')[0]}"]
     taken: dict[str, list[float]] = {"finback": [], "skopeo": []}
     memory = dict.fromkeys(taken, 0.0)
-    for _ in range(RUNS):
+    for _ in range(PULLS):
         for who, command in {
             "finback": [*finback, "--cache", str(folder / "out"), "cache", "pull", "--arch", "amd64", name],
             "skopeo": [*skopeo, "--src-tls-verify=false", f"docker://{name}", f"oci:{folder / 'out'}:bench"],
@@ -66,17 +61,15 @@ def _measure(folder: Path, name: str) -> None:
             # What was written and removed should not burden the other.
             os.sync()
     ours, theirs = (statistics.median(t) for t in taken.values())
-    print(
-        f"pull, 1 GB         {ours:6.2f} s    {LAYERS} layers from loopback, {memory['finback']:.0f} MB of memory; "
-        f"skopeo {theirs:.2f} s, {memory['skopeo']:.0f} MB; ratio {ours / theirs:.2f}"
-    )
+    row("pull of 1 GB", f"{ours:.2f} s", f"{LAYERS} layers; skopeo {theirs:.2f} s, ratio {ours / theirs:.2f}")
+    row("memory", f"{memory['finback']:.0f} MB", f"skopeo {memory['skopeo']:.0f} MB")
 
 
 def _run(*command: str) -> tuple[float, float]:
     """Seconds and megabytes that a command takes."""
     began, most = time.perf_counter(), 0
     with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=ENVIRONMENT)
         while child.poll() is None:
             # What wait4 says of memory counts the process that it was forked from.
             with suppress(OSError, IndexError):
@@ -114,7 +107,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-if __name__ == "__main__":
-    main()
