@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from finback.app.settings import Settings
 from finback.component.definition import Definition
 from finback.ground.source import Source
 from finback.spec.decode import load
@@ -63,10 +64,12 @@ def files(page: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml"), ids=str)
-def test_yaml_is_a_spec_or_a_component(block: Block) -> None:
+def test_yaml_is_a_spec_a_component_or_a_configuration(block: Block) -> None:
     source = Source(str(block), block.text)
     if re.search(r"^(summary|category):", block.text, re.MULTILINE):
         load(Definition, source)
+    elif re.match(r"registries:", block.text):
+        load(Settings, source)
     else:
         load_all((source,))
 
