@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from finback.app.planning import Inputs, read_lock
 from finback.app.workspace import Workspace
-from finback.ground.diagnostic import error
+from finback.ground.diagnostic import FinbackError, error
 from finback.ground.platform import Platform
 from finback.oci import pull
 from finback.oci.reference import Reference
@@ -48,7 +48,11 @@ def outdated(inputs: Inputs, workspace: Workspace) -> tuple[Moved, ...]:
 
 
 def _tag(pin: ImagePin, platform: Platform, workspace: Workspace) -> list[Moved]:
-    reference = Reference.parse(pin.reference)
+    try:
+        reference = Reference.parse(pin.reference)
+    except FinbackError:
+        # Named by a place on this machine, not by a registry.
+        return []
     if reference.digest:
         return []
     _, now = pull.resolve(workspace.registries.get(reference.registry), reference, platform)
