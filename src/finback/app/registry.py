@@ -54,7 +54,7 @@ def login(registry: str, credential: Credential, workspace: Workspace) -> str:
 
     """
     home = workspace.registries.get(registry).home
-    proof = Authenticator(home.client, home.base, lambda: credential)
+    proof = Authenticator(home.client, home.base, lambda _: credential)
     reply = home.client.ask(Request(url=home.url("")), limit=1 << 20, guard=proof.guard())
     if reply.status != 200:
         raise home.problem(replace(reply, body=b""), "its user")

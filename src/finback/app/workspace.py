@@ -75,7 +75,8 @@ class Workspace:
             if not any(rule.mirrors for rule in rules):
                 # As LinuxKit has it (compat 3.1): the command line wins.
                 rules += mirror_rules(re.findall(r"[^\s,]+", environment.lookup("LINUXKIT_MIRROR") or ""))
-            self._registries = Registries(Network((*rules, *self.settings.rules)), Credentials.of_user())
+            network = Network((*rules, *self.settings.rules))
+            self._registries = Registries(network, Credentials.of_user(), emit=self.emit)
         return self._registries
 
     def archive(self, architecture: str) -> Archive:

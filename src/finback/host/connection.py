@@ -24,6 +24,8 @@ from finback.host import environment
 from finback.host.patience import Patience, Security
 
 POOL_SIZE = 8
+# The longest silence while we send. urllib3 would take the time for connecting, which is short.
+SENDING_SECONDS = 120
 
 
 class Pools:
@@ -97,7 +99,16 @@ def _watch(connection: HTTPConnection) -> threading.Timer:
     return timer
 
 
+def _send_patiently(connection: HTTPConnection) -> None:
+    if connection.sock is not None:
+        connection.sock.settimeout(SENDING_SECONDS)
+
+
 class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _send_patiently(self)
+
     def getresponse(self) -> Any:
         timer = _watch(self)
         try:
@@ -107,6 +118,10 @@ class _Plain(HTTPConnection):
 
 
 class _Encrypted(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _send_patiently(self)
+
     def getresponse(self) -> Any:
         timer = _watch(self)
         try:

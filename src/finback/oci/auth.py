@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -37,12 +37,12 @@ class _Token:
 class Authenticator:
     """What is known of one registry, for any number of threads."""
 
-    def __init__(self, client: Client, registry: str, find: Callable[[], Credential | None]) -> None:
+    def __init__(self, client: Client, registry: str, find: Callable[[str], Credential | None]) -> None:
         self._client = client
         self._registry = registry
         self._find = find
-        self._known: Credential | None = None
-        self._looked = False
+        self._known: dict[str, Credential] = {}
+        """By repository: the user may be somebody else for each."""
         self._basic = False
         self._tokens: dict[tuple[str, ...], _Token] = {}
         self._gate = threading.RLock()
@@ -54,8 +54,8 @@ class Authenticator:
     def current(self, scopes: tuple[str, ...]) -> str:
         """What goes into the field Authorization now; "" for nothing."""
         with self._gate:
-            if self._basic:
-                return _basic(self._credential())
+            if self._basic and self._credential(scopes).username:
+                return _basic(self._credential(scopes))
             token = self._tokens.get(scopes)
             return f"Bearer {token.text}" if token and clock.monotonic() < token.until else ""
 
@@ -77,19 +77,19 @@ class Authenticator:
                 return True
             if "bearer" in asked:
                 return self._token(asked["bearer"], scopes, sent)
-            if "basic" in asked and self._credential().username:
+            if "basic" in asked and self._credential(scopes).username:
                 self._basic = True
                 return not sent
             return False
 
-    def _credential(self) -> Credential:
-        if not self._looked:
-            self._known = self._find()
-            self._looked = True
-        return self._known or Credential()
+    def _credential(self, scopes: Sequence[str]) -> Credential:
+        repository = _repository(scopes)
+        if repository not in self._known:
+            self._known[repository] = self._find(repository) or Credential()
+        return self._known[repository]
 
     def _token(self, asked: Challenge, scopes: tuple[str, ...], sent: str) -> bool:
-        known = self._credential()
+        known = self._credential(scopes)
         if known.registry_token:
             self._tokens[scopes] = _Token(known.registry_token, float("inf"))
             return sent != f"Bearer {known.registry_token}"
@@ -101,12 +101,12 @@ class Authenticator:
         service = asked.parameters.get("service", "")
         began = clock.monotonic()
         ask = self._exchange if known.identity_token else self._plain
-        body = self._read(ask(realm, service, words))
+        body = self._read(ask(known, realm, service, words), known)
         text = body.get("access_token") or body.get("token")
         if not isinstance(text, str) or not text or not text.isprintable():
             raise self._odd(f"there is no token in the answer of {urlsplit(realm).netloc}")
         if known.identity_token and isinstance(body.get("refresh_token"), str):
-            self._known = Credential(identity_token=body["refresh_token"])
+            self._known[_repository(scopes)] = Credential(identity_token=body["refresh_token"])
         lifetime = body.get("expires_in")
         seconds = lifetime if isinstance(lifetime, int) and lifetime > 0 else LIFETIME
         self._tokens[scopes] = _Token(text, began + max(seconds - MARGIN, 1))
@@ -118,9 +118,8 @@ class Authenticator:
         if parts.scheme not in (("http", "https") if plain else ("https",)) or not parts.netloc or "@" in parts.netloc:
             raise self._odd("it sends us for a token to where no secret should go")
 
-    def _plain(self, realm: str, service: str, scopes: list[str]) -> Reply:
+    def _plain(self, known: Credential, realm: str, service: str, scopes: list[str]) -> Reply:
         """Source: auth/token.md, "Requesting a token"."""
-        known = self._credential()
         query = [("service", service)] if service else []
         query += [("scope", s) for s in scopes]
         headers = {}
@@ -131,22 +130,21 @@ class Authenticator:
         url = f"{realm}{separator}{urlencode(query)}" if query else realm
         return self._client.ask(Request(url=url), limit=LIMIT, guard=_Fixed(headers))
 
-    def _exchange(self, realm: str, service: str, scopes: list[str]) -> Reply:
+    def _exchange(self, known: Credential, realm: str, service: str, scopes: list[str]) -> Reply:
         """Source: auth/oauth.md, "Getting a token": the grant `refresh_token`."""
         form = {
             "grant_type": "refresh_token",
             "service": service,
             "client_id": CLIENT,
             "scope": " ".join(scopes),
-            "refresh_token": self._credential().identity_token,
+            "refresh_token": known.identity_token,
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         request = Request(url=realm, method="POST", headers=headers, body=urlencode(form).encode())
         return self._client.ask(request, limit=LIMIT)
 
-    def _read(self, reply: Reply) -> dict[str, Any]:
+    def _read(self, reply: Reply, known: Credential) -> dict[str, Any]:
         if reply.status in (400, 401, 403):
-            known = self._credential()
             who = known.username or ("the identity token" if known.identity_token else "")
             raise refused(self._registry, f"{who} is not accepted" if who else "it gives nothing to the anonymous")
         try:
@@ -206,3 +204,8 @@ def refused(registry: str, why: str) -> FinbackError:
 
 def _basic(known: Credential) -> str:
     return "Basic " + base64.b64encode(f"{known.username}:{known.password}".encode()).decode()
+
+
+def _repository(scopes: Sequence[str]) -> str:
+    """What the first of *scopes*, `repository:NAME:ACTIONS`, is about."""
+    return scopes[0].split(":")[1] if scopes else ""

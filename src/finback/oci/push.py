@@ -47,7 +47,8 @@ class Target:
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: Any = None) -> Reply:
         """The answer to a request to the registry itself, never to a mirror."""
-        request = Request(method=method, url=url, headers=headers or {}, body=body, seconds=SECONDS)
+        seconds = SECONDS if method in ("PATCH", "PUT") else None
+        request = Request(method=method, url=url, headers=headers or {}, body=body, seconds=seconds)
         return self.registry.home.ask(request, *self.scopes)
 
     def url(self, path: str, **query: str) -> str:
@@ -99,7 +100,7 @@ def _send(target: Target, store: Store, descriptor: Descriptor, started: Reply, 
     while not whole and at < descriptor.size:
         end = min(at + target.part, descriptor.size)
         headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{at}-{end - 1}"}
-        reply = _try(target, "PATCH", location, headers, _body(store, descriptor, at, end))
+        reply = _try(target, "PATCH", location, headers, _body(store, descriptor, range(at, end), advance))
         if reply is None or reply.status == 416:
             # Where a piece broke off, the registry knows how far it came.
             reply = target.ask("GET", location)
@@ -108,8 +109,8 @@ def _send(target: Target, store: Store, descriptor: Descriptor, started: Reply, 
         elif reply.status not in (202, 204):
             raise target.problem(reply, f"blob {descriptor.digest}")
         at, location = _reached(reply, end), place_of(target, reply)
-        advance(at)
-    return _commit(target, location, descriptor, _body(store, descriptor, 0, descriptor.size) if whole else b"")
+    body = _body(store, descriptor, range(descriptor.size), advance) if whole else b""
+    return _commit(target, location, descriptor, body)
 
 
 def _commit(target: Target, location: str, descriptor: Descriptor, body: Upload | bytes) -> bool:
@@ -133,11 +134,15 @@ def _try(target: Target, method: str, url: str, headers: Mapping[str, str], body
         return None
 
 
-def _body(store: Store, descriptor: Descriptor, start: int, end: int) -> Upload:
+def _body(store: Store, descriptor: Descriptor, part: range, advance: fan_out.Advance) -> Upload:
     def read() -> Iterator[bytes]:
-        return store.chunks(Slice(descriptor.digest, start, end - start))
+        done = part.start
+        for chunk in store.chunks(Slice(descriptor.digest, part.start, len(part))):
+            yield chunk
+            done += len(chunk)
+            advance(done)
 
-    return Upload(read=read, size=end - start)
+    return Upload(read=read, size=len(part))
 
 
 def place_of(target: Target, reply: Reply) -> str:

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from finback.ground.diagnostic import Diagnostic, FinbackError, error
+from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
+from finback.ground.event import Emit, Warned, silent
 from finback.host.patience import Patience, Security
 from finback.host.store import CHUNK, Store
 from finback.host.web import Client, Reply, Request, redacted
@@ -39,7 +40,7 @@ class Endpoint:
     def __init__(self, base: str, client: Client, credentials: Credentials, key: str) -> None:
         self.base = base
         self.client = client
-        self.authenticator = Authenticator(client, base, lambda: credentials.find(key))
+        self.authenticator = Authenticator(client, base, lambda repository: credentials.find(key, repository))
 
     def ask(self, request: Request, *scopes: str, limit: int = CHUNK) -> Reply:
         """The answer to a request below `/v2/`."""
@@ -66,20 +67,23 @@ class Endpoint:
                 f"{urlsplit(self.base).netloc} has no {what}" + (f": {said}" if said else ""),
                 help="check name and tag; many registries say the same of what one may not see: `finback login`",
             )
+        advice = "try again later; if it stays so, ask who runs the registry"
+        if reply.status == 429:
+            advice = "wait; many registries let those do more who are known (`finback login`), and a mirror may help"
         where = f"{redacted(reply.url)}: " if reply.url else ""
-        return error(
-            "F207", f"{where}the registry answered {reply.status}{': ' + said if said else ''}",
-            help="try again later; if it stays so, ask who runs the registry",
-        )  # fmt: skip
+        message = f"{where}the registry answered {reply.status}{': ' + said if said else ''}"
+        return error("F207", message, help=advice)
 
 
 class Registry:
     """A registry by its name in references: its mirrors, then itself."""
 
-    def __init__(self, name: str, home: Endpoint, mirrors: tuple[Endpoint, ...] = ()) -> None:
+    def __init__(self, name: str, home: Endpoint, mirrors: tuple[Endpoint, ...] = (), emit: Emit = silent) -> None:
         self.name = name
         self.home = home
         self._readable = (*mirrors, home)
+        self._emit = emit
+        self._warned: set[str] = set()
 
     def document(self, repository: str, reference: str | Digest) -> Document:
         """The manifest or index that a tag or digest names, checked against the digest.
@@ -130,17 +134,29 @@ class Registry:
                 if not all(d.code.startswith(("F17", "F2", "F3")) for d in failure.diagnostics):
                     raise
                 tried += [f"mirror: {d.message}" for d in failure.diagnostics]
+                self._warn(endpoint, failure)
         try:
             return action(self.home)
         except FinbackError as failure:
             failure.diagnostics = tuple(_noted(d, tried) for d in failure.diagnostics)
             raise
 
+    def _warn(self, endpoint: Endpoint, failure: FinbackError) -> None:
+        """Say once that a mirror does not do its work; that it lacks something is no fault."""
+        problem = failure.diagnostics[0]
+        if problem.code != "F206" and endpoint.base not in self._warned:
+            self._warned.add(endpoint.base)
+            message = f"a mirror of {self.name} fails, and the next one is asked: {problem.message}"
+            self._emit(Warned(diagnostic=replace(problem, message=message, severity=Severity.WARNING)))
+
 
 class Registries:
     """The registries of one run, each with its connections and tokens."""
 
-    def __init__(self, network: Network, credentials: Credentials, patience: Patience | None = None) -> None:
+    def __init__(
+        self, network: Network, credentials: Credentials, patience: Patience | None = None, emit: Emit = silent
+    ) -> None:
+        self._emit = emit
         self._network = network
         self._credentials = credentials
         self._patience = patience
@@ -153,7 +169,7 @@ class Registries:
         with self._gate:
             if name not in self._open:
                 mirrors = tuple(self._endpoint(m, urlsplit(m).netloc) for m in self._network.mirrors(name))
-                self._open[name] = Registry(name, self._endpoint(self._network.base(name), name), mirrors)
+                self._open[name] = Registry(name, self._endpoint(self._network.base(name), name), mirrors, self._emit)
             return self._open[name]
 
     def _endpoint(self, base: str, key: str) -> Endpoint:

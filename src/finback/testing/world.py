@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from finback.ground.event import silent
+from finback.ground.event import Event
 from finback.ground.platform import Platform
 from finback.host.patience import Patience
 from finback.host.store import Store
@@ -27,16 +27,17 @@ class World:
         self.credentials = Credentials(folder / "auth.json")
         self.rules: tuple[Rule, ...] = (Rule(pattern="*", insecure="http"),)
         self.patience = SHORT
+        self.events: list[Event] = []
 
     @property
     def registries(self) -> Registries:
         """Clients that know no tokens yet."""
-        return Registries(Network(self.rules), self.credentials, self.patience)
+        return Registries(Network(self.rules), self.credentials, self.patience, self.events.append)
 
     def pull(self, name: str, platform: str = "amd64", registries: Registries | None = None) -> Pulled:
         """Pull `NAME:TAG` of the fake registry."""
         reference = Reference.parse(f"{self.registry.host}/{name}")
-        return pull(registries or self.registries, reference, Platform.parse(platform), self.store, silent)
+        return pull(registries or self.registries, reference, Platform.parse(platform), self.store, self.events.append)
 
     def blobs(self) -> set[str]:
         """What the store holds, by hash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 from random import Random
@@ -11,6 +12,7 @@ import pytest
 
 from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
+from finback.ground.event import Warned
 from finback.oci.credentials import Credential
 from finback.oci.manifest import INDEX, LIMIT, MANIFEST
 from finback.oci.network import Rule
@@ -291,6 +293,27 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(world: World, scheme
     assert len(world.registry.seen) < 6
 
 
+def test_the_user_may_be_somebody_else_for_each_repository(world: World) -> None:
+    world.registry.access = Access("basic", {"me": "s3cr3t", "you": "0ther"})
+    for name, key, password in (("me", "", "s3cr3t"), ("you", "/a", "0ther")):
+        world.credentials.store(f"{world.registry.host}{key}", Credential(username=name, password=password))
+    for repository in ("a", "b"):
+        world.registry.put_image(repository, "1", LAYERS)
+    registries = world.registries
+    for repository, user in (("a", "you:0ther"), ("b", "me:s3cr3t"), ("a", "you:0ther")):
+        world.pull(f"{repository}:1", registries=registries)
+        sent = world.registry.seen[-1].headers["Authorization"].removeprefix("Basic ")
+        assert base64.b64decode(sent).decode() == user
+
+
+def test_a_registry_that_has_had_enough_of_us_says_why(world: World) -> None:
+    world.registry.faults.append(Fault(MANIFESTS, fault.status(429, Retry_After="0"), 99))
+    with pytest.raises(FinbackError) as failure:
+        world.pull("a:1")
+    assert codes(failure) == ["F207"]
+    assert "finback login" in failure.value.diagnostics[0].help
+
+
 def test_tokens_for_everybody(world: World) -> None:
     world.registry.put_image("a", "1", LAYERS)
     world.registry.access = Access("bearer", anonymous=True)
@@ -379,6 +402,9 @@ def test_a_mirror_is_asked_first_and_the_registry_when_it_fails(world: World) ->
     (world.store.root / "blobs/sha256" / Digest.of(LAYERS[0]).encoded).unlink()
     world.pull("a:1")
     assert whole(world), "a mirror that is not there is passed over"
+    warnings = [e.diagnostic.message for e in world.events if isinstance(e, Warned)]
+    assert len(warnings) == 1, "and that is said once"
+    assert warnings[0].startswith("a mirror of 127.0.0.1")
 
 
 def test_a_mirror_can_lie_about_nothing_that_is_pinned(world: World) -> None:
