@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
 import platform
+import secrets
 import shutil
 import signal
 import socket
@@ -13,9 +15,10 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -31,7 +34,10 @@ from finback.oci import image
 from finback.oci.credentials import Credential, Credentials
 from finback.oci.network import Network, Rule
 from finback.oci.registry import Registries
+from finback.testing.access import Access
 from finback.testing.conformance import CHECKS, STRICT, Subject
+from finback.testing.fault import Answer, as_json
+from finback.testing.registry import FakeRegistry
 
 pytestmark = [
     pytest.mark.tools,
@@ -68,8 +74,53 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return key, made
 
 
+class Signer(Access):
+    """Gives tokens that docker-registry believes. Source: distribution's auth/jwt.md; RFC 7515."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("bearer", {"me": "pass"}, anonymous=True)
+        self.key, self.certificate = certificate(folder)
+
+    def token(self, header: str, query: Mapping[str, list[str]]) -> Answer:
+        if header and not self.user(header):
+            return Answer(status=401)
+        known = bool(header)
+        access = []
+        for scope in query.get("scope", []):
+            kind, name, actions = scope.split(":")
+            allowed = [a for a in actions.split(",") if known or a == "pull"]
+            access.append({"type": kind, "name": name, "actions": allowed})
+        now = int(time.time())
+        claims = {"iss": "finback test", "sub": "me", "aud": query["service"][0], "exp": now + 60, "nbf": now - 60,
+                  "iat": now, "jti": secrets.token_hex(8), "access": access}  # fmt: skip
+        chain = "".join(self.certificate.read_text().split("-----")[2].split())
+        text = ".".join(
+            compact(json.dumps(v).encode()) for v in ({"typ": "JWT", "alg": "RS256", "x5c": [chain]}, claims)
+        )
+        signature = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", self.key], input=text.encode(), check=True, capture_output=True
+        ).stdout
+        return as_json({"token": f"{text}.{compact(signature)}", "expires_in": 60})
+
+
+def compact(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
 @contextmanager
-def docker_registry(folder: Path, *, tls: bool = False, password: bool = False) -> Iterator[Server]:
+def with_tokens(folder: Path) -> Iterator[Server]:
+    signer = Signer(folder)
+    with FakeRegistry(signer) as giver:
+        token = {"realm": f"{giver.url}/token", "service": "test", "issuer": "finback test",
+                 "rootcertbundle": str(signer.certificate)}  # fmt: skip
+        with docker_registry(folder, auth={"token": token}) as running:
+            yield Server(running.host, password=True)
+
+
+@contextmanager
+def docker_registry(
+    folder: Path, *, tls: bool = False, password: bool = False, auth: Mapping[str, object] | None = None
+) -> Iterator[Server]:
     port = free_port()
     config: dict[str, object] = {
         "version": "0.1",
@@ -84,6 +135,8 @@ def docker_registry(folder: Path, *, tls: bool = False, password: bool = False) 
     if password:
         (folder / "htpasswd").write_text(HTPASSWD)
         config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
+    if auth:
+        config["auth"] = auth
     (folder / "config.yml").write_text(json.dumps(config))
     log = (folder / "log").open("wb")
     with log, subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log) as child:
@@ -111,12 +164,18 @@ def wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
     pytest.fail("the registry does not start: " + log.read_text())
 
 
-KINDS = {"plain": {}, "TLS": {"tls": True}, "password": {"password": True}, "both": {"tls": True, "password": True}}
+KINDS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
+    "plain": docker_registry,
+    "TLS": partial(docker_registry, tls=True),
+    "password": partial(docker_registry, password=True),
+    "both": partial(docker_registry, tls=True, password=True),
+    "tokens": with_tokens,
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with docker_registry(tmp_path_factory.mktemp("registry"), **KINDS[request.param]) as running:
+    with KINDS[request.param](tmp_path_factory.mktemp("registry")) as running:
         yield running
 
 
