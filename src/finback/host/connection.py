@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import InsecureRequestWarning
+from urllib3.exceptions import InsecureRequestWarning, ProtocolError
 from urllib3.util import make_headers, parse_url
 
 from finback.ground.diagnostic import error
@@ -88,15 +88,32 @@ class Pools:
         return context
 
 
-def _watch(connection: HTTPConnection) -> threading.Timer:
-    """Cut the connection off when the head of its answer is not complete in twice the time of a silence.
+class _Watch:
+    """Cuts a connection off when the head of its answer is not complete in twice the time of a silence.
 
     The time-out of a socket begins anew with every byte, which a server can use to hold on to its clients.
     """
-    timer = threading.Timer(2 * float(connection.timeout or 0), _cut, (connection.sock,))
-    timer.daemon = True
-    timer.start()
-    return timer
+
+    def __init__(self, connection: HTTPConnection) -> None:
+        self._sock = connection.sock
+        self._timer = threading.Timer(2 * float(connection.timeout or 0), self._cut)
+        self._timer.daemon = True
+        self._late = False
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._late:
+            # http.client takes the end of the connection for the end of the head.
+            raise ProtocolError("the head of the answer does not end")
+
+    def _cut(self) -> None:
+        self._late = True
+        with suppress(OSError):
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
 
 
 def _send_patiently(connection: HTTPConnection) -> None:
@@ -110,11 +127,8 @@ class _Plain(HTTPConnection):
         _send_patiently(self)
 
     def getresponse(self) -> Any:
-        timer = _watch(self)
-        try:
+        with _Watch(self):
             return super().getresponse()
-        finally:
-            timer.cancel()
 
 
 class _Encrypted(HTTPSConnection):
@@ -123,11 +137,8 @@ class _Encrypted(HTTPSConnection):
         _send_patiently(self)
 
     def getresponse(self) -> Any:
-        timer = _watch(self)
-        try:
+        with _Watch(self):
             return super().getresponse()
-        finally:
-            timer.cancel()
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -136,12 +147,6 @@ class _PlainPool(HTTPConnectionPool):
 
 class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _Encrypted
-
-
-def _cut(sock: socket.socket | None) -> None:
-    with suppress(OSError):
-        if sock is not None:
-            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _proxy(scheme: str, host: str, port: int | None) -> str:

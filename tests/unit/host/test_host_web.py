@@ -1,0 +1,147 @@
+"""The client of the web, against servers that hold on to it, and what it makes of headers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finback.ground.diagnostic import FinbackError
+from finback.host import web
+from finback.host.patience import Patience, Security
+from finback.host.web import Client, Request, Upload
+
+SHORT = Patience(attempts=2, connect=1, read=0.3, window=0.3, slowest=1000, pause=0.01)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def server(talk: Callable[[socket.socket], None], until: bytes = b"\r\n\r\n") -> Iterator[str]:
+    """A server that does *talk* with whoever connects and says what ends with *until*, one after another."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.05)
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with suppress(OSError):
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.settimeout(2)
+                        said = b""
+                        while not said.endswith(until) and (piece := connection.recv(1 << 16)):
+                            said += piece
+                        talk(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/x"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def trickle(connection: socket.socket) -> None:
+    """A head that never ends, always with a little more of it."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for _ in range(100):
+        connection.sendall(b"X: y\r\n")
+        time.sleep(0.05)
+
+
+def silence(connection: socket.socket) -> None:
+    time.sleep(0.5)
+
+
+def garbage(connection: socket.socket) -> None:
+    connection.sendall(b"\0\1\2\r\n\r\n")
+
+
+def endless(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 1000)
+
+
+@pytest.mark.parametrize("talk", [trickle, silence, garbage])
+def test_a_server_that_holds_on_is_let_go(talk: Callable[[socket.socket], None]) -> None:
+    began = time.monotonic()
+    with server(talk) as url:
+        with pytest.raises(FinbackError) as failure:
+            Client(SHORT).ask(Request(url=url), limit=100)
+        assert time.monotonic() - began < 4
+    assert failure.value.diagnostics[0].code == "F201"
+
+
+def test_an_answer_without_end_is_cut() -> None:
+    with server(endless) as url, pytest.raises(FinbackError) as failure:
+        Client(SHORT).ask(Request(url=url), limit=100_000)
+    assert failure.value.diagnostics[0].code == "F302"
+
+
+def test_what_is_sent_is_read_anew_for_every_try() -> None:
+    tries: list[int] = []
+
+    def once_busy(connection: socket.socket) -> None:
+        tries.append(1)
+        status = b"503 Busy" if len(tries) == 1 else b"200 OK"
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    body = Upload(read=lambda: iter([b"one", b"two"]), size=6)
+    with server(once_busy, until=b"onetwo") as url:
+        assert Client(SHORT).ask(Request(url=url, method="PUT", body=body), limit=1).status == 200
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/y", "https://a.example/y"),
+        ("https://b.example/y?s=1#part", "https://b.example/y?s=1"),
+        ("https://me:pass@b.example/y", "https://b.example/y"),
+        ("//b.example/y", "https://b.example/y"),
+    ],
+)
+def test_redirects_are_followed_without_what_they_carry(location: str, target: str) -> None:
+    assert Client()._target("https://a.example/x", location, 1) == target
+
+
+@pytest.mark.parametrize("location", ["http://a.example/x", "file:///etc/passwd", "ftp://a.example/"])
+def test_redirects_do_not_lead_out_of_tls(location: str) -> None:
+    with pytest.raises(FinbackError) as failure:
+        Client()._target("https://a.example/x", location, 1)
+    assert failure.value.diagnostics[0].code == "F202"
+
+
+@given(st.text(max_size=40) | st.integers().map(str))
+def test_any_retry_after_is_a_time_that_we_can_wait(text: str) -> None:
+    found = web.retry_after(text, 60)
+    assert found is None or 0 <= found <= 60
+
+
+def test_an_authority_must_be_one(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nonsense")
+    for path in (tmp_path / "ca.pem", tmp_path / "none.pem"):
+        with pytest.raises(FinbackError) as failure:
+            Client(SHORT, Security(authorities=(path,))).ask(Request(url="https://127.0.0.1:9/"), limit=1)
+        assert failure.value.diagnostics[0].code == "F512"
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "ftp://a/", "http://", "http://[::1", "file:///etc/passwd"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(FinbackError) as failure:
+        Client(SHORT).ask(Request(url=url), limit=1)
+    assert failure.value.diagnostics[0].code == "F203"
