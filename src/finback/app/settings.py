@@ -10,14 +10,16 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from finback.ground.diagnostic import blame
 from finback.ground.source import Origin, Source, origin
 from finback.host import environment, file
-from finback.oci.network import Rule, mirror_rules
 from finback.spec.decode import load
 from finback.spec.model import key
+
+if TYPE_CHECKING:
+    from finback.oci.network import Rule
 
 DEFAULT_SUITE = "trixie"
 SIZE_LIMIT = 1 << 20
@@ -72,6 +74,8 @@ class Settings:
             FinbackError: F042, a mirror is no URL.
 
         """
+        from finback.oci.network import Rule, mirror_rules
+
         rules: list[Rule] = []
         for registry in self.registries or ():
             with blame(registry.origin.span):

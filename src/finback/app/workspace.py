@@ -14,12 +14,12 @@ from finback.ground.event import Emit
 from finback.ground.platform import Platform
 from finback.host import clock, environment, file
 from finback.host.store import Store
-from finback.oci.network import Network, mirror_rules
 
 # Checking a spec needs none of these, and importing them takes as long as that.
 if TYPE_CHECKING:
     from finback.component.archive import Archive
     from finback.component.library import Library
+    from finback.oci.network import Network
     from finback.oci.registry import Registries
     from finback.resolve.catalogue import Catalogue, Found, Wanted
     from finback.sources import ImageSource, Surroundings
@@ -35,7 +35,7 @@ class Workspace:
     settings: Settings = field(default_factory=load_settings)
     cache: Path | None = None
     """The store's folder. Default: `$XDG_CACHE_HOME/finback`."""
-    network: Network = field(default_factory=Network)
+    network: Network | None = None
     """What the command line says of registries; it comes before the settings."""
     _archives: dict[str, Archive] = field(default_factory=dict)
     _store: Store | None = None
@@ -67,11 +67,12 @@ class Workspace:
             FinbackError: F042, a mirror that the settings or LINUXKIT_MIRROR name is no URL.
 
         """
-        from finback.oci.credentials import Credentials
-        from finback.oci.registry import Registries
-
         if self._registries is None:
-            rules = self.network.rules
+            from finback.oci.credentials import Credentials
+            from finback.oci.network import Network, mirror_rules
+            from finback.oci.registry import Registries
+
+            rules = self.network.rules if self.network else ()
             if not any(rule.mirrors for rule in rules):
                 # As LinuxKit has it (compat 3.1): the command line wins.
                 rules += mirror_rules(re.findall(r"[^\s,]+", environment.lookup("LINUXKIT_MIRROR") or ""))

@@ -87,8 +87,10 @@ class _Opened:
 
 def _network(
     mirrors: tuple[str, ...] = (), authorities: tuple[Path, ...] = (), insecure: tuple[str, ...] = ()
-) -> Network:
+) -> Network | None:
     """What the command line says of registries."""
+    if not (mirrors or authorities or insecure):
+        return None
     from finback.oci.network import Network, Rule, insecure_rules, mirror_rules
 
     everywhere = (Rule(pattern="*", authorities=authorities),) if authorities else ()
