@@ -33,7 +33,17 @@ class Slice:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """`size` zero bytes that take no room where a file can have holes."""
+
+    size: int
+
+
 Content = Inline | Slice
+
+Stretch = Inline | Slice | Hole
+"""A part of a disk, or of a file on it."""
 
 Reader = Callable[[Content], Iterable[bytes | memoryview]]
 """Gives the bytes of a content in chunks of at most 1 MiB."""
