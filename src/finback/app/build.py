@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from finback.app.formats import find, named
 from finback.app.planning import Inputs, make_plan
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
@@ -17,9 +19,11 @@ from finback.ground.event import Warned, task
 from finback.host import file
 from finback.outputs import FORMATS, Format, Options, Written
 from finback.resolve.plan import Plan
-from finback.tree.content import Slice
+from finback.spec.model import Output
+from finback.tree.content import Hole, Slice
 
 DEFAULT_FORMAT = "kernel+initrd"
+UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class Target:
     file: Path | None = None
     """Write the one file of a streamable format to this path."""
     compression: Compression | None = None
+    size: str | None = None
+    """Size of disks, such as `4G`."""
 
 
 def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
@@ -72,7 +78,7 @@ def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifac
 
 
 def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
-    plan, _ = make_plan(inputs, workspace)
+    plan, _ = make_plan(inputs, workspace, formats=target.formats)
     chosen = choose_formats(plan, target)
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
@@ -90,14 +96,12 @@ def choose_formats(plan: Plan, target: Target) -> tuple[tuple[str, Format, Optio
         FinbackError: F010 unknown format; F023 the format can't go where it shall; F024 it needs a kernel.
 
     """
-    wanted: list[tuple[str, str | None, object]] = [(n, None, None) for n in target.formats]
+    wanted = named(target.formats, plan.outputs)
     if not wanted:
-        wanted = [(o.format, o.compression, o.origin.at("format")) for o in plan.outputs]
-    if not wanted:
-        wanted = [("tar" if target.file or target.stream else DEFAULT_FORMAT, None, None)]
+        wanted = (Output(format="tar" if target.file or target.stream else DEFAULT_FORMAT),)
     chosen = []
-    for name, compression, span in wanted:
-        form = _format(name, span)
+    for output in wanted:
+        name, form = output.format, find(output)
         if (target.stream or target.file) and (not form.streamable or len(wanted) > 1):
             raise error(
                 "F023",
@@ -107,16 +111,27 @@ def choose_formats(plan: Plan, target: Target) -> tuple[tuple[str, Format, Optio
             )
         if form.needs_kernel and plan.kernel is None:
             raise error("F024", f"{name} needs a kernel and the spec names none", help="add a `kernel:` section")
-        chosen.append((name, form, Options(compression=_compression(compression, target))))
+        options = Options(compression=_compression(output.compression, target), size=_size(output, form, target))
+        chosen.append((name, form, options))
     return tuple(chosen)
 
 
-def _format(name: str, span: object) -> Format:
-    from finback.ground.diagnostic import blame
-    from finback.ground.source import Span
-
-    with blame(span if isinstance(span, Span) else None):
-        return FORMATS.get(name)
+def _size(output: Output, form: Format, target: Target) -> int | None:
+    text = target.size or output.size
+    if text is None:
+        return None
+    if not form.sized:
+        raise error(
+            "F027",
+            f"{output.format} is as large as what it holds and takes no size",
+            None if target.size else output.origin.at("size"),
+            help="leave the size out; formats that take one: " + ", ".join(n for n, f in FORMATS if f.sized),
+        )
+    found = re.fullmatch(r"(\d{1,9})([MGT])", text, re.ASCII)
+    if not found or not int(found[1]):
+        span = None if target.size else output.origin.at("size")
+        raise error("F028", f"{text!r} is no size of a disk", span, help="write a number and M, G or T: 4G")
+    return int(found[1]) * UNITS[found[2]]
 
 
 def _compression(text: str | None, target: Target) -> Compression:
@@ -163,7 +178,11 @@ def _pour(written: Written, out: BinaryIO, workspace: Workspace) -> int:
             size += piece.size
         else:
             flush()
-            out.write(piece)
-            size += len(piece)
+            if isinstance(piece, Hole):
+                file.skip(out, piece.size)
+                size += piece.size
+            else:
+                out.write(piece)
+                size += len(piece)
     flush()
     return size

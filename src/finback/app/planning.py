@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finback.app.formats import loaders, named
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
@@ -80,8 +82,12 @@ def load_inputs(inputs: Inputs, workspace: Workspace) -> Spec:
     return spec
 
 
-def make_plan(inputs: Inputs, workspace: Workspace, *, look_up: bool = True) -> tuple[Plan, Spec]:
+def make_plan(
+    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] = (), look_up: bool = True
+) -> tuple[Plan, Spec]:
     """The plan, and the spec that it comes from. With *look_up*, the lock file is brought up to date unless frozen.
+
+    *formats* are those to be made, if they are not those that the spec names.
 
     Raises:
         FinbackError: whatever loading, resolving or the lock raises.
@@ -100,6 +106,7 @@ def make_plan(inputs: Inputs, workspace: Workspace, *, look_up: bool = True) -> 
         platform=platform,
         epoch=clock.source_date_epoch(DEFAULT_EPOCH),
         substitute=_substitute(inputs, workspace),
+        loaders=loaders(named(formats, spec.outputs or ()), platform),
         lock=lock,
         frozen=inputs.frozen,
     )

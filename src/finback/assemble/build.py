@@ -106,8 +106,8 @@ def _bundles(plan: Plan, known: set[str]) -> list[Part]:
 
 
 def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
-    """The plan itself, without the name of the build, and the items of `files`."""
-    text = canonical.encode(replace(plan, name=""))
+    """The plan itself, without the name of the build and what is no part of the system, and the items of `files`."""
+    text = canonical.encode(replace(plan, name="", loaders=()))
     described = File(path="etc/finback/plan.json", content=Inline(text), mtime=plan.epoch)
     items: list[tuple[str, AnyEntry, Origin]] = [("files", described, NOWHERE)]
     items += [(f"files[{f.index}]", own_files.entry(f, plan.epoch), f.origin) for f in plan.files]

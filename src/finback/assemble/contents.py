@@ -6,7 +6,7 @@ bytes depend on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from finback.assemble import root_image
@@ -15,12 +15,12 @@ from finback.assemble.system import Compression, ImagePart, Part
 from finback.codec import cpio
 from finback.codec.compress import compress, version
 from finback.ground import canonical
-from finback.ground.diagnostic import Diagnostic, Severity
+from finback.ground.diagnostic import Diagnostic, Severity, error
 from finback.ground.digest import Digest
 from finback.ground.event import Emit, Warned, task
 from finback.host.store import Store
 from finback.oci import flatten
-from finback.resolve.plan import Plan
+from finback.resolve.plan import Plan, loader_reference
 from finback.tree.content import Content, Slice
 from finback.tree.entry import AnyEntry
 
@@ -77,6 +77,26 @@ class StoreContents:
     def read(self, content: Content) -> Iterator[bytes]:
         """The bytes of a content, in chunks of at most 1 MiB, verified."""
         return self._store.chunks(content)
+
+    def keep(self, chunks: Iterable[bytes]) -> Slice:
+        """Put bytes that a format has made into the store."""
+        with self._store.ingest() as ingest:
+            for chunk in chunks:
+                ingest.write(chunk)
+        return Slice(ingest.digest, 0, ingest.size)
+
+    def loader(self, component: str) -> dict[str, AnyEntry]:
+        """The tree, by path, of a component that the plan has for its formats.
+
+        Raises:
+            FinbackError: F157, the plan does not have it.
+
+        """
+        reference = loader_reference(component)
+        for pin in self._plan.loaders:
+            if pin.reference == reference and pin.digest is not None:
+                return {e.path: e for e in flatten.entries(self._store, pin.digest)}
+        raise error("F157", f"the plan has no {component}", help="plan for the formats that are to be made")
 
     def _kept(self, key: Digest) -> dict[str, Any] | None:
         record = self._store.recall(key)

@@ -6,7 +6,7 @@ line of the spec it comes from; formats ask the Contents for its entries, or for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, origin
 from finback.resolve.plan import Plan
-from finback.tree.content import Content, Slice
+from finback.tree.content import Content, Hole, Slice
 from finback.tree.entry import AnyEntry
 
 
@@ -85,6 +85,12 @@ class Contents(Protocol):
     def read(self, content: Content) -> Iterator[bytes | memoryview]:
         """The bytes of a content, in chunks of at most 1 MiB, verified."""
 
+    def keep(self, chunks: Iterable[bytes]) -> Slice:
+        """Put bytes that a format has made into the store: what must be measured before it is written."""
+
+    def loader(self, component: str) -> Mapping[str, AnyEntry]:
+        """The tree, by path, of a component that the format declares (`Format.loaders`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compression:
@@ -115,7 +121,7 @@ class Compression:
         return self.method if self.level is None else f"{self.method}:{self.level}"
 
 
-Piece = bytes | Slice
-"""A stretch of an output: bytes, or a stretch of a stored blob (which the writer may copy inside the kernel)."""
+Piece = bytes | Slice | Hole
+"""A stretch of an output: bytes, a stretch of a stored blob (which the writer may copy inside the kernel), or zeros."""
 
 Body = Callable[[], Iterator[Piece]]

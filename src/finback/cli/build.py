@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--o", "stream", metavar="FILE|-", help="Write a streamable format to FILE or to standard output.")
 @click.option("--compression", metavar="METHOD[:LEVEL]", help="Compression of the initrd: zstd, gzip or none.")
+@click.option("--size", metavar="N[M|G|T]", help="Size of disks. Default: what they hold; the rest is a partition.")
 @click.option("--dry-run", is_flag=True, help="Print the merged YAML and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the artifacts as JSON.")
 @input_options
@@ -36,6 +37,7 @@ def COMMAND(  # noqa: N802
     folder: Path,
     stream: str | None,
     compression: str | None,
+    size: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -60,6 +62,7 @@ def COMMAND(  # noqa: N802
         stream=sys.stdout.buffer if stream == "-" else None,
         file=Path(stream) if stream and stream != "-" else None,
         compression=_compression(compression),
+        size=size,
     )
     made = building.build(inputs, target, workspace)
     if stream == "-":

@@ -99,7 +99,7 @@ class _Geometry:
         return self.data + self.clusters * self.per_cluster
 
 
-def encode(files: Mapping[str, Iterable[Stretch] | None], settings: Settings = Settings()) -> Volume:  # noqa: B008
+def encode(files: Mapping[str, Iterable[Stretch] | None], settings: Settings = Settings()) -> Volume:
     """A volume with *files*, by their paths; None is a directory. Directories on the way need not be named.
 
     Raises:
@@ -256,7 +256,7 @@ class _Writer:
         geometry = self._geometry
         assert len(self._chain) - 2 <= geometry.clusters
         table = _PACKED[geometry.bits](self._chain)
-        heads = [(0, (Inline(self._head()),))]
+        heads: list[tuple[int, Disk]] = [(0, (Inline(self._head()),))]
         heads += [((geometry.reserved + i * geometry.table) * SECTOR, (Inline(table),)) for i in range(TABLES)]
         return disk.place(sorted(heads + self._parts, key=lambda p: p[0]), geometry.sectors * SECTOR)
 

@@ -69,7 +69,7 @@ def _entry(part: Partition) -> bytes:
     return struct.pack("<16s16sQQQ72s", part.kind.bytes_le, part.guid.bytes_le, part.first, last, part.attributes, name)
 
 
-def _header(own: int, other: int, table_at: int, sectors: int, guid: UUID, table: bytes) -> bytes:  # noqa: PLR0917
+def _header(own: int, other: int, table_at: int, sectors: int, guid: UUID, table: bytes) -> bytes:
     def pack(checksum: int) -> bytes:
         return struct.pack(
             "<8sIIIIQQQQ16sQIII",

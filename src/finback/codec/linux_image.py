@@ -1,6 +1,7 @@
-"""Kernel images: which architecture one is for.
+"""Kernel images: which architecture one is for, and which version it says it is.
 
-Subset: bzImage, and the Image files of arm64 and riscv64. Other forms (gzip'd ones, s390x) are not recognised.
+Subset: bzImage, and the Image files of arm64 and riscv64, which carry no version. Other forms (gzip'd ones, s390x) are
+not recognised.
 
 Source: Linux's Documentation/arch: x86/boot.rst, arm64/booting.rst, riscv/boot-image-header.rst.
 """
@@ -8,6 +9,8 @@ Source: Linux's Documentation/arch: x86/boot.rst, arm64/booting.rst, riscv/boot-
 from __future__ import annotations
 
 HEAD = 0x210
+# A bzImage's set-up code, where its version is, has at most 64 sectors.
+VERSION_HEAD = 64 * 512
 _MAGICS = (
     (0x202, b"HdrS", "amd64"),
     (0x38, b"ARM\x64", "arm64"),
@@ -21,3 +24,14 @@ def architecture(head: bytes) -> str:
         if head[offset : offset + len(magic)] == magic:
             return name
     return ""
+
+
+def version(head: bytes) -> str:
+    """The version, as `uname -r` prints it, of the kernel whose first VERSION_HEAD bytes are *head*; "" when it does
+    not say.
+    """
+    if architecture(head) != "amd64":
+        return ""
+    at = int.from_bytes(head[0x20E:0x210], "little") + 0x200
+    text = head[at : at + 128].split(b"\0")[0].split(b" ")[0]
+    return text.decode("ascii") if at > 0x200 and text.isascii() else ""

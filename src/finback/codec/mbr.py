@@ -46,9 +46,7 @@ def encode(partitions: Sequence[Partition], *, signature: int = 0, code: bytes =
         if part.first + part.sectors - 1 > _TOP or part.sectors > _TOP:
             raise ValueError("a partition of a master boot record ends within 2 TiB")
         last = _LAST if part.kind == PROTECTIVE else _chs(part.first + part.sectors - 1)
-        out += struct.pack(
-            "<B3sB3sII", 0x80 * part.active, _chs(part.first), part.kind, last, part.first, part.sectors
-        )
+        out += struct.pack("<B3sB3sII", 0x80 * part.active, _chs(part.first), part.kind, last, part.first, part.sectors)
     return out.ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
 
 

@@ -1,7 +1,8 @@
 """SYSLINUX put on a FAT volume by writing bytes: what its installer does, without running it.
 
-Debian has the loader only inside the installer's program: a boot sector, then `ldlinux.sys`, then `ldlinux.c32`. They are
-taken from there; the sectors in which `ldlinux.sys` comes to lie are written into its first one and into the boot sector.
+Debian has the loader only inside the installer's program: a boot sector, then `ldlinux.sys`, then `ldlinux.c32`. They
+are taken from there; the sectors in which `ldlinux.sys` comes to lie are written into its first one and into the boot
+sector.
 
 Subset: version 6 on FAT, one volume, `ldlinux.sys` in one stretch, no data that survives a boot (ADV) beyond the empty
 ones.

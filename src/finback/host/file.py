@@ -91,6 +91,23 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def skip(out: BinaryIO, size: int) -> None:
+    """Write *size* zero bytes: as a hole, where *out* can have one.
+
+    Raises:
+        OSError: *out* can't be written.
+
+    """
+    if _is_regular(out):
+        out.flush()
+        end = out.seek(size, os.SEEK_CUR)
+        out.truncate(end)
+        return
+    zeros = memoryview(bytes(min(size, CHUNK)))
+    while size:
+        size -= out.write(zeros[: min(size, CHUNK)])
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """*path*, open for reading.
@@ -198,12 +215,15 @@ def _copy(source: int, out: BinaryIO, piece: Slice) -> bool:
 
 def _settle(out: BinaryIO) -> None:
     """Put on the disk what was written, where *out* is on a disk."""
+    if _is_regular(out):
+        os.fsync(out.fileno())
+
+
+def _is_regular(out: BinaryIO) -> bool:
     try:
-        handle = out.fileno()
+        return stat.S_ISREG(os.fstat(out.fileno()).st_mode)
     except io.UnsupportedOperation:
-        return
-    if stat.S_ISREG(os.fstat(handle).st_mode):
-        os.fsync(handle)
+        return False
 
 
 def sha256(path: Path) -> str:

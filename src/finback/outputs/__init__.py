@@ -7,7 +7,7 @@ it once it is complete; a format never touches a path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from finback.assemble.system import Body, Compression, Contents, System
@@ -30,6 +30,8 @@ class Options:
     """What a user may choose for any format."""
 
     compression: Compression = Compression()
+    size: int | None = None
+    """Bytes that a disk shall have. None: what its content needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,11 @@ class Format:
 
     write: Callable[[System, Contents, Options], Iterator[Written]]
     needs_kernel: bool = False
+    loaders: Mapping[str, tuple[str, ...]] | None = None
+    """The architectures that it can be made for, in OCI's words, each with the components that it takes boot loaders
+    from. None: any, and no boot loader."""
+    sized: bool = False
+    """Has a size that a user may choose."""
     streamable: bool = False
     """Has exactly one file, which may go to standard output."""
 

@@ -36,7 +36,7 @@ def _archive(system: System, contents: Contents, options: Options) -> Iterator[P
 
 
 def _size(piece: Piece) -> int:
-    return piece.size if isinstance(piece, Slice) else len(piece)
+    return len(piece) if isinstance(piece, bytes) else piece.size
 
 
 def _head(system: System, name: str, content: Content) -> bytes:

@@ -30,12 +30,15 @@ class Lock:
         return self.platforms.get(platform, {}).get(reference)
 
     def with_plan(self, plan: Plan) -> Lock:
-        """This lock with the pins of *plan*; other platforms stay as they are."""
+        """This lock with the pins of *plan*; other platforms stay as they are, and so do loaders of other formats."""
         pins: dict[str, ImagePin] = {}
         for image in plan.images:
             known = pins.get(image.reference)
             if known is None or (image.substitutes and not known.substitutes):
                 pins[image.reference] = image
+        for reference, pin in self.platforms.get(str(plan.platform), {}).items():
+            if pin.loader:
+                pins.setdefault(reference, pin)
         return Lock({**self.platforms, str(plan.platform): pins})
 
     def without(self, platform: str, references: Iterable[str]) -> Lock:
@@ -118,6 +121,8 @@ def _image(pin: ImagePin) -> dict[str, Any]:
         out["version"] = pin.version
     if pin.substitutes:
         out["substitutes"] = pin.substitutes
+    if pin.loader:
+        out["loader"] = True
     if pin.definition:
         out["definition"] = str(pin.definition)
     if pin.packages:
@@ -148,4 +153,5 @@ def _pin(reference: str, data: Mapping[str, Any]) -> ImagePin:
         version=data.get("version", ""),
         definition=Digest.parse(data["definition"]) if "definition" in data else None,
         packages=packages,
+        loader=bool(data.get("loader", False)),
     )

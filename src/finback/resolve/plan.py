@@ -15,7 +15,14 @@ from finback.ground.platform import Platform
 from finback.ground.source import Origin, origin
 from finback.spec.model import Output, Settings
 
+# What the references of loaders begin with.
+LOADER_PREFIX = "docker.io/finback/"
 SECTIONS = ("onboot", "onshutdown", "services")
+
+
+def loader_reference(component: str) -> str:
+    """The reference under which a format's boot loader is planned and locked."""
+    return LOADER_PREFIX + component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,8 @@ class ImagePin:
     definition: Digest | None = None
     """Digest of the component's definition, for library images."""
     packages: tuple[PackagePin, ...] = ()
+    loader: bool = False
+    """A format's boot loader: it stays locked while other formats are made."""
     origin: Origin = origin()
 
 
@@ -140,6 +149,8 @@ class Plan:
     services: tuple[Container, ...] = ()
     files: tuple[FilePlan, ...] = ()
     outputs: tuple[Output, ...] = ()
+    loaders: tuple[ImagePin, ...] = ()
+    """Components that the formats to be made take boot loaders from. They are no part of the system."""
     ids: Mapping[str, int] = field(default_factory=dict)
     """The id that each named item was given, used as user and as group."""
 
@@ -153,7 +164,7 @@ class Plan:
         """Every image that the plan names, in the order of the sections; an image may come more than once."""
         kernel = (self.kernel.image,) if self.kernel else ()
         volumes = tuple(v.image for v in self.volumes if v.image)
-        return kernel + self.init + volumes + tuple(c.image for c in self.containers)
+        return kernel + self.init + volumes + tuple(c.image for c in self.containers) + self.loaders
 
     def digest(self) -> Digest:
         """The identity of the plan: the digest of its canonical form."""

@@ -59,6 +59,8 @@ class Request:
     platform: Platform
     epoch: int
     substitute: Substitute
+    loaders: tuple[str, ...] = ()
+    """References of what the formats to be made need besides the system."""
     lock: Lock = Lock()
     frozen: bool = False
 
@@ -96,6 +98,7 @@ class _Resolver:
             onshutdown=self._containers("onshutdown", spec.onshutdown),
             services=self._containers("services", spec.services),
             outputs=spec.outputs or (),
+            loaders=self._each(request.loaders, self._loader),
             ids=self._ids,
         )
         plan = replace(
@@ -128,6 +131,11 @@ class _Resolver:
                 self._found[expanded] = self._find(expanded, span)
         found = self._found[expanded]
         return replace(found, pin=replace(found.pin, substitutes=substitutes, origin=Origin(span)))
+
+    def _loader(self, reference: str) -> ImagePin:
+        if reference not in self._found:
+            self._found[reference] = self._find(reference, None)
+        return replace(self._found[reference].pin, loader=True)
 
     def _find(self, expanded: str, span: Span | None) -> Found:
         if self._catalogue is None:

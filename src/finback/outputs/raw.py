@@ -1,0 +1,54 @@
+"""A disk that UEFI firmware and a BIOS boot alike; where there is no BIOS, the disk of raw-efi."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from finback.assemble.system import Contents, System
+from finback.codec import disk
+from finback.codec.disk import Disk
+from finback.outputs import Format, Options, Written, raw_efi
+from finback.outputs._boot import (
+    SYSLINUX,
+    SYSTEMD_BOOT,
+    boot_manager,
+    efi_name,
+    one_line,
+    parts,
+    program,
+    syslinux_files,
+    syslinux_volume,
+    title,
+)
+from finback.outputs._disk import FIRST, RAW, with_gpt
+from finback.tree.content import Inline, Stretch
+
+LOADERS = {**raw_efi.LOADERS, "amd64": (SYSTEMD_BOOT, SYSLINUX)}
+
+
+def image(system: System, contents: Contents, options: Options) -> Disk:
+    """The disk. Both boot loaders read the same kernel and initrd, which are there once.
+
+    Source: UAPI group, Boot Loader Specification, "Type #1 Boot Loader Entries".
+    """
+    if system.platform.architecture != "amd64":
+        return raw_efi.image(system, contents, options)
+    made = parts(system, contents, options)
+    entry = f"title {title(system)}\nlinux /kernel\ninitrd /initrd.img\noptions {one_line(made.cmdline)}\n"
+    files: dict[str, Iterable[Stretch] | None] = {
+        **syslinux_files(made),
+        efi_name(system): (Inline(boot_manager(system, contents)),),
+        # No time to stop the boot in, and no way to boot anything else.
+        "loader/loader.conf": (Inline(b"default finback.conf\ntimeout 0\neditor no\n"),),
+        "loader/entries/finback.conf": (Inline(entry.encode()),),
+    }
+    code = program(contents, SYSLINUX, "usr/lib/SYSLINUX/gptmbr.bin")
+    return with_gpt(syslinux_volume(files, system, contents, FIRST), system, options, code)
+
+
+def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
+    """One file."""
+    yield Written(suffix=".img", role="disk", media_type=RAW, body=lambda: disk.flow(image(system, contents, options)))
+
+
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, sized=True, loaders=LOADERS)

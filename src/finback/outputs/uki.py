@@ -1,0 +1,28 @@
+"""Kernel, initrd and command line as one program for UEFI, ready to be signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finback.assemble.system import Contents, System
+from finback.codec import disk
+from finback.outputs import Format, Options, Written
+from finback.outputs._boot import SYSTEMD_BOOT, unified
+
+EFI_PROGRAM = "application/efi"
+LOADERS = dict.fromkeys(("amd64", "arm64", "riscv64"), (SYSTEMD_BOOT,))
+
+
+def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
+    """One file."""
+    yield Written(
+        suffix=".efi", role="uki", media_type=EFI_PROGRAM, body=lambda: disk.flow(unified(system, contents, options))
+    )
+
+
+FORMAT = Format(
+    write=write,
+    needs_kernel=True,
+    streamable=True,
+    loaders=LOADERS,
+)
