@@ -15,7 +15,7 @@ _PART = 13
 
 
 def short_names(names: Iterable[str]) -> dict[str, bytes]:
-    """The 11 bytes of each name's short form, all different: those that need no other keep theirs.
+    """The 11 bytes of each name's short form, all different: what fits is the name itself in capitals.
 
     Raises:
         ValueError: a name that FAT can't carry, or two that differ only in the case of letters.
@@ -25,8 +25,8 @@ def short_names(names: Iterable[str]) -> dict[str, bytes]:
     _check(ordered)
     found: dict[str, bytes] = {}
     for name in ordered:
-        base, extension, exact = _basis(name)
-        if exact:
+        base, extension, fits = _basis(name)
+        if fits:
             found[name] = _padded(base, extension)
     used = set(found.values())
     tails: dict[tuple[str, str], int] = {}
@@ -49,7 +49,7 @@ def short_names(names: Iterable[str]) -> dict[str, bytes]:
 
 def is_short(name: str) -> bool:
     """Whether *name* needs no long form."""
-    return _basis(name)[2]
+    return _basis(name)[2] and name == name.upper()
 
 
 def long_entries(name: str, short: bytes) -> bytes:
@@ -92,13 +92,13 @@ def _check(names: list[str]) -> None:
 
 
 def _basis(name: str) -> tuple[str, str, bool]:
-    """The letters of the short name's two halves, and whether they are the name itself."""
+    """The letters of the short name's two halves, and whether they are the name's own, in capitals."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem.strip("."):
         stem, extension = name, ""
     base, ending = _cleaned(stem), _cleaned(extension)
     whole = base + ("." + ending if ending else "")
-    return base or "_", ending[:3], whole == name and 0 < len(base) <= 8 and len(ending) <= 3
+    return base or "_", ending[:3], whole == name.upper() and 0 < len(base) <= 8 and len(ending) <= 3
 
 
 def _cleaned(text: str) -> str:
