@@ -1,7 +1,7 @@
 """VMware's disks, stream-optimized: compressed, written and read in one pass, as OVF packages carry them.
 
-Subset: one extent with its descriptor inside; grains of 64 KiB; grains of zeros are left out, those that look compressed
-already are stored.
+Subset: one extent with its descriptor inside; grains of 64 KiB; grains of zeros are left out, those that look
+compressed already are stored.
 
 Source: VMware, Virtual Disk Format 5.0, "Hosted Sparse Extents" and "Stream-Optimized Compressed Sparse Extents".
 """

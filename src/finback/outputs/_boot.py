@@ -24,10 +24,15 @@ LABEL = "FINBACK"
 # Larger runs of bytes go to the store before they are placed.
 INLINE_LIMIT = 1 << 20
 LOADER_LIMIT = 16 << 20
+# Loaders for whatever UEFI firmware boots, as `Format.loaders` has them.
+UEFI = dict.fromkeys(("amd64", "arm64", "riscv64"), (SYSTEMD_BOOT,))
 _EFI_NAMES = {"amd64": "x64", "arm64": "aa64", "riscv64": "riscv64"}
 _FOLDER = "usr/lib/systemd/boot/efi"
 # What a unified image says of its own generation, next to the stub's.
 _SBAT = ("uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image/",)
+
+Files = Mapping[str, Iterable[Stretch] | None]
+"""The files of a volume by their paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +163,7 @@ def _kernel_version(kernel: Disk, contents: Contents) -> str:
     return linux_image.version(bytes(head))
 
 
-def volume(
-    files: Mapping[str, Iterable[Stretch] | None], system: System, *, first: int, code: bytes = b""
-) -> fat.Volume:
+def volume(files: Files, system: System, *, first: int, code: bytes = b"") -> fat.Volume:
     """A boot partition, which begins at sector *first* of its disk.
 
     Raises:
@@ -176,9 +179,7 @@ def volume(
         raise error("F159", f"the boot partition can't be made: {failure}", help="make the image smaller") from None
 
 
-def syslinux_volume(
-    files: Mapping[str, Iterable[Stretch] | None], system: System, contents: Contents, first: int
-) -> Disk:
+def syslinux_volume(files: Files, system: System, contents: Contents, first: int) -> Disk:
     """A boot partition with *files* that a BIOS boots from, too."""
     try:
         loader = syslinux.extract(program(contents, SYSLINUX, "usr/bin/syslinux"))

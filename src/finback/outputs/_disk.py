@@ -10,7 +10,6 @@ from finback.outputs import Options
 from finback.outputs._boot import identity, serial
 from finback.tree.content import Inline
 
-RAW = "application/vnd.finback.disk.raw"
 # Partitions begin at multiples of 1 MiB.
 UNIT = MIB // SECTOR
 FIRST = UNIT

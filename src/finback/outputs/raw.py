@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from finback.assemble.system import Contents, System
-from finback.codec import disk
 from finback.codec.disk import Disk
-from finback.outputs import Format, Options, Written, raw_efi
+from finback.outputs import Options, _drive, raw_efi
 from finback.outputs._boot import (
     SYSLINUX,
     SYSTEMD_BOOT,
+    UEFI,
     boot_manager,
     efi_name,
     one_line,
@@ -20,19 +20,17 @@ from finback.outputs._boot import (
     syslinux_volume,
     title,
 )
-from finback.outputs._disk import FIRST, RAW, with_gpt
+from finback.outputs._disk import FIRST, with_gpt
 from finback.tree.content import Inline, Stretch
 
-LOADERS = {**raw_efi.LOADERS, "amd64": (SYSTEMD_BOOT, SYSLINUX)}
 
-
-def image(system: System, contents: Contents, options: Options) -> Disk:
+def _image(system: System, contents: Contents, options: Options) -> Disk:
     """The disk. Both boot loaders read the same kernel and initrd, which are there once.
 
     Source: UAPI group, Boot Loader Specification, "Type #1 Boot Loader Entries".
     """
     if system.platform.architecture != "amd64":
-        return raw_efi.image(system, contents, options)
+        return raw_efi.DRIVE.image(system, contents, options)
     made = parts(system, contents, options)
     entry = f"title {title(system)}\nlinux /kernel\ninitrd /initrd.img\noptions {one_line(made.cmdline)}\n"
     files: dict[str, Iterable[Stretch] | None] = {
@@ -46,9 +44,5 @@ def image(system: System, contents: Contents, options: Options) -> Disk:
     return with_gpt(syslinux_volume(files, system, contents, FIRST), system, options, code)
 
 
-def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
-    """One file."""
-    yield Written(suffix=".img", role="disk", media_type=RAW, body=lambda: disk.flow(image(system, contents, options)))
-
-
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, sized=True, loaders=LOADERS)
+DRIVE = _drive.Drive(_image, {**UEFI, "amd64": (SYSTEMD_BOOT, SYSLINUX)})
+FORMAT = _drive.drive_format(DRIVE, _drive.raw, suffix=".img", media_type=_drive.RAW)

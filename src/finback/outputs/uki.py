@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.outputs import Format, Options, Written
-from finback.outputs._boot import SYSTEMD_BOOT, unified
+from finback.outputs._boot import UEFI, unified
 
 EFI_PROGRAM = "application/efi"
-LOADERS = dict.fromkeys(("amd64", "arm64", "riscv64"), (SYSTEMD_BOOT,))
 
 
 def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
@@ -24,5 +23,5 @@ FORMAT = Format(
     write=write,
     needs_kernel=True,
     streamable=True,
-    loaders=LOADERS,
+    loaders=UEFI,
 )
