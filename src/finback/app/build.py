@@ -16,6 +16,7 @@ from finback.assemble.contents import StoreContents
 from finback.assemble.system import Compression, Piece, System
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.event import Warned, task
+from finback.ground.source import Span
 from finback.host import file
 from finback.outputs import FORMATS, Format, Options, Written
 from finback.resolve.plan import Plan
@@ -113,25 +114,33 @@ def choose_formats(plan: Plan, target: Target) -> tuple[tuple[str, Format, Optio
             raise error("F024", f"{name} needs a kernel and the spec names none", help="add a `kernel:` section")
         options = Options(compression=_compression(output.compression, target), size=_size(output, form, target))
         chosen.append((name, form, options))
+    if target.size and not any(f.sized for _, f, _ in chosen):
+        raise _sizeless(chosen[0][0], None)
     return tuple(chosen)
 
 
 def _size(output: Output, form: Format, target: Target) -> int | None:
-    text = target.size or output.size
+    if output.size and not form.sized:
+        raise _sizeless(output.format, output.origin.at("size"))
+    # The command line's size is for those formats that have one.
+    text = (target.size or output.size) if form.sized else None
     if text is None:
         return None
-    if not form.sized:
-        raise error(
-            "F027",
-            f"{output.format} is as large as what it holds and takes no size",
-            None if target.size else output.origin.at("size"),
-            help="leave the size out; formats that take one: " + ", ".join(n for n, f in FORMATS if f.sized),
-        )
     found = re.fullmatch(r"(\d{1,9})([MGT])", text, re.ASCII)
     if not found or not int(found[1]):
         span = None if target.size else output.origin.at("size")
         raise error("F028", f"{text!r} is no size of a disk", span, help="write a number and M, G or T: 4G")
     return int(found[1]) * UNITS[found[2]]
+
+
+def _sizeless(name: str, span: Span | None) -> FinbackError:
+    sized = ", ".join(n for n, f in FORMATS if f.sized)
+    return error(
+        "F027",
+        f"{name} is as large as what it holds and takes no size",
+        span,
+        help=f"leave the size out; formats that take one: {sized}",
+    )
 
 
 def _compression(text: str | None, target: Target) -> Compression:

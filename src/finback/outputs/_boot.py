@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import cast
 from uuid import UUID, uuid5
@@ -85,8 +85,10 @@ def _held(run: Iterator[bytes], contents: Contents) -> Stretch:
 
 
 def identity(system: System, name: str) -> UUID:
-    """The same name in the same plan is the same; all others are different."""
-    return uuid5(UUID(system.plan.digest().encoded[:32]), name)
+    """The same name in the same system is the same; all others are different."""
+    # Which formats are made, and with what, is no part of the system.
+    plan = replace(system.plan, outputs=(), loaders=())
+    return uuid5(UUID(plan.digest().encoded[:32]), name)
 
 
 def serial(system: System, name: str) -> int:
