@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from finback.app import accelerator
+from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
 from finback.backends import BACKENDS, Disk, Forward, Machine
@@ -26,6 +28,7 @@ CMDLINE_LIMIT = 1 << 16
 RECORD_LIMIT = 1 << 20
 IDENTITY = "identity.json"
 DISC = "data.iso"
+VARIABLES = "variables.fd"
 LOG = "qemu.log"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,6 +36,9 @@ QCOW2 = b"QFI\xfb"
 # QEMU reads kernel and initrd before it answers.
 ANSWER_SECONDS = 60.0
 PARTS = ("-kernel", "-initrd.img", "-cmdline")
+DISK_FORMATS = {
+    ".img": "raw", ".raw": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,11 @@ class Request:
     """What the user asks for."""
 
     prefix: Path
-    """What the artifacts' names begin with: `web` for web-kernel and so on."""
+    """What the artifacts' names begin with: `web` for web-kernel and so on. Or the file of a disk: `web.qcow2`."""
+    firmware: str = "auto"
+    """What boots a disk: `bios` or `uefi`. `auto`: a BIOS where there is one, unless the disk is for UEFI only."""
+    bus: str = "virtio"
+    """What a disk that is booted is attached to."""
     architecture: str = ""
     """Default: what the kernel is made for, else this machine's."""
     memory: int = 1024
@@ -59,7 +69,12 @@ class Request:
     @property
     def name(self) -> str:
         """The machine's name."""
-        return self.prefix.name
+        return self.prefix.stem if self.disk_format else self.prefix.name
+
+    @property
+    def disk_format(self) -> str:
+        """QEMU's word for the form of the disk that is to be booted; "" when it is a kernel."""
+        return DISK_FORMATS.get(self.prefix.suffix, "")
 
 
 def plan_machine(request: Request, emit: Emit) -> Machine:
@@ -70,9 +85,9 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
             F524 no place for the state, F529 the networking does not go with the rest.
 
     """
-    kernel, initrd, cmdline = _artifacts(request)
-    architecture = _architecture(request, kernel)
     state = (request.state or machines.machines_folder() / request.name).absolute()
+    started = _disk_started(request, state) if request.disk_format else _kernel_started(request)
+    architecture = str(started["architecture"])
     identity = _identity(state)
     if request.forwards and request.networking != "user":
         raise error(
@@ -80,10 +95,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         )
     machine = Machine(
         name=request.name,
-        architecture=architecture,
-        kernel=kernel,
-        initrd=initrd,
-        cmdline=cmdline,
+        **started,
         memory=request.memory,
         cpus=request.cpus,
         disks=tuple(_placed(d, n, state) for n, d in enumerate(request.disks)),
@@ -152,6 +164,27 @@ def attend(request: Request, emit: Emit) -> tuple[int, Running]:
             return child.foreground(BACKENDS.get(request.backend).command(machine)), running
         finally:
             machines.forget(running)
+
+
+def _kernel_started(request: Request) -> dict[str, Any]:
+    kernel, initrd, cmdline = _artifacts(request)
+    architecture = _architecture(request, kernel)
+    return {"architecture": architecture, "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
+
+
+def _disk_started(request: Request, state: Path) -> dict[str, Any]:
+    path = request.prefix.absolute()
+    if not NAME.fullmatch(request.name) or not path.is_file():
+        raise error("F522", f"there is no disk {path}", help="build it first, such as with: finback build --format raw")
+    architecture = request.architecture or host_platform().architecture
+    kind = request.firmware
+    if kind == "auto":
+        kind = "bios" if architecture == "amd64" and not request.name.endswith("-efi") else "uefi"
+    if kind == "bios" and architecture != "amd64":
+        raise error("F522", f"{architecture} has no BIOS", help="use --firmware uefi")
+    boot = Disk(path=path, format=request.disk_format, bus=request.bus)
+    found = firmwares.find(architecture, state / VARIABLES) if kind == "uefi" else None
+    return {"architecture": architecture, "boot": boot, "firmware": found}
 
 
 def _artifacts(request: Request) -> tuple[Path, Path, str]:
@@ -234,6 +267,8 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             folder.make_private(machine.sockets)
         for disk in machine.disks:
             _make_disk(disk)
+        if machine.firmware is not None:
+            firmwares.prepare(machine.firmware)
         folder.sweep(machine.state, (EVENTS, CONSOLE, LOG, DISC))
         if request.data is not None:
             with file.writing(machine.state / DISC) as out:

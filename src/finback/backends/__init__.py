@@ -23,6 +23,19 @@ class Disk:
     """Bytes to make it with, when it is not there."""
     format: str = ""
     """QEMU's word. "" is raw."""
+    bus: str = "virtio"
+    """`virtio`, `sata`, `nvme` or `scsi`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firmware:
+    """UEFI firmware, as two flash chips."""
+
+    code: Path
+    variables: Path
+    """The machine's own variable store."""
+    template: Path
+    """What a new variable store is a copy of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +54,14 @@ class Machine:
 
     name: str
     architecture: str
-    kernel: Path
-    initrd: Path
-    cmdline: str
+    kernel: Path | None = None
+    """Booted directly, with `initrd` and `cmdline`. None: firmware boots `boot`."""
+    initrd: Path | None = None
+    cmdline: str = ""
+    boot: Disk | None = None
+    """The disk to boot. Its file stays as it is: what is written to it is gone when the machine ends."""
+    firmware: Firmware | None = None
+    """None: the machine's own, a BIOS on amd64."""
     memory: int = 1024
     cpus: int = 1
     disks: tuple[Disk, ...] = ()

@@ -1,6 +1,6 @@
-"""QEMU: direct boot of kernel and initrd on x86_64, aarch64, riscv64 and s390x.
+"""QEMU: direct boot of kernel and initrd on x86_64, aarch64, riscv64 and s390x; disks, by BIOS and UEFI.
 
-Subset: what finback's guests use; no firmware, no graphics. Needs QEMU 6.2 or later.
+Subset: what finback's guests use; no graphics. Needs QEMU 6.2 or later.
 
 Source: QEMU's manual, "Invocation" and "System Emulation Guest Hardware".
 """
@@ -50,9 +50,7 @@ def machine_command(machine: Machine) -> Command:
         "-m", f"{machine.memory}M",
         # Also how finback knows its processes again.
         "-uuid", machine.uuid,
-        "-kernel", str(machine.kernel),
-        "-initrd", str(machine.initrd),
-        "-append", machine.cmdline,
+        *_start(machine, bus),
         # No devices but those below, and no settings of the user: each device costs the guest's kernel a probe.
         "-nodefaults", "-no-user-config", "-display", "none",
         # Written once QEMU has read its options, locked while it runs, removed when it ends.
@@ -70,6 +68,34 @@ def machine_command(machine: Machine) -> Command:
     for number, path in enumerate(machine.discs):
         argv += _disc(number, path, bus)
     return Command(argv=tuple(argv))
+
+
+def _start(machine: Machine, bus: str) -> list[str]:
+    """What is booted, and by what."""
+    if machine.kernel is not None:
+        return ["-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.cmdline]
+    argv = []
+    if machine.firmware is not None:
+        code, variables = _escaped(str(machine.firmware.code)), _escaped(str(machine.firmware.variables))
+        argv += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
+        argv += ["-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+    if machine.boot is not None:
+        drive = f"if=none,id=boot,format={machine.boot.format or 'raw'},snapshot=on"
+        argv += ["-drive", f"{drive},file={_escaped(str(machine.boot.path))}"]
+        argv += _attached("boot", machine.boot.bus, bus, ",bootindex=0")
+    return argv
+
+
+def _attached(name: str, kind: str, bus: str, options: str = "") -> list[str]:
+    """The device for the drive *name*; the guest sees the name as its serial number."""
+    drive = f"drive={name},serial={name}{options}"
+    return {
+        "virtio": ["-device", f"virtio-blk-{bus},{drive}"],
+        "nvme": ["-device", f"nvme,{drive}"],
+        # A controller for each: that is simpler than counting ports, and there are few disks.
+        "sata": ["-device", f"ich9-ahci,id={name}-bus", "-device", f"ide-hd,bus={name}-bus.0,{drive}"],
+        "scsi": ["-device", f"virtio-scsi-{bus},id={name}-bus", "-device", f"scsi-hd,bus={name}-bus.0,{drive}"],
+    }[kind]
 
 
 def _console(machine: Machine) -> list[str]:
@@ -127,7 +153,7 @@ def _forward(forward: Forward) -> str:
 def _disk(number: int, disk: Disk, bus: str) -> list[str]:
     # discard=unmap: what the guest frees is free in the file. The serial is /dev/disk/by-id/virtio-diskN in the guest.
     drive = f"if=none,id=disk{number},format={disk.format or 'raw'},discard=unmap,file={_escaped(str(disk.path))}"
-    return ["-drive", drive, "-device", f"virtio-blk-{bus},drive=disk{number},serial=disk{number}"]
+    return ["-drive", drive, *_attached(f"disk{number}", disk.bus, bus)]
 
 
 def _disc(number: int, path: Path, bus: str) -> list[str]:

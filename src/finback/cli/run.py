@@ -22,6 +22,20 @@ FORMATS = ("raw", "qcow2")
 
 @click.command("run")
 @click.argument("prefix", metavar="NAME", type=click.Path(path_type=Path))
+@click.option(
+    "--firmware",
+    type=click.Choice(["auto", "bios", "uefi"]),
+    default="auto",
+    show_default=True,
+    help="What boots a disk; auto: UEFI for NAME-efi and where there is no BIOS.",
+)
+@click.option(
+    "--bus",
+    type=click.Choice(["virtio", "sata", "nvme", "scsi"]),
+    default="virtio",
+    show_default=True,
+    help="What the disk that is booted is attached to.",
+)
 @click.option("--mem", "memory", type=click.IntRange(16), default=1024, show_default=True, help="Memory in MiB.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors.")
 @click.option("--arch", metavar="ARCH", help="Architecture of the image. Default: the kernel's.")
@@ -64,7 +78,9 @@ FORMATS = ("raw", "qcow2")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and stop.")
 @click.pass_context
 def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
-    """Boot NAME-kernel and NAME-initrd.img, as `build` has written them.
+    """Boot NAME-kernel and NAME-initrd.img, as `build` has written them, or the disk NAME when that is one's file.
+
+    The disk stays as it is: what the guest writes to it is gone when it ends.
 
     The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder.
     """
@@ -110,6 +126,8 @@ def _request(given: dict[str, Any]) -> Request:
         raise click.BadParameter(str(failure), param_hint="--arch") from None
     return Request(
         prefix=given["prefix"],
+        firmware=given["firmware"],
+        bus=given["bus"],
         architecture=architecture,
         memory=given["memory"],
         cpus=given["cpus"],
