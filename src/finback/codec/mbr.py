@@ -45,16 +45,14 @@ def encode(partitions: Sequence[Partition], *, signature: int = 0, code: bytes =
     for part in partitions:
         if part.first + part.sectors - 1 > _TOP or part.sectors > _TOP:
             raise ValueError("a partition of a master boot record ends within 2 TiB")
-        last = _LAST if part.kind == PROTECTIVE else _chs(part.first + part.sectors - 1)
+        last = b"\xff\xff\xff" if part.kind == PROTECTIVE else _chs(part.first + part.sectors - 1)
         out += struct.pack("<B3sB3sII", 0x80 * part.active, _chs(part.first), part.kind, last, part.first, part.sectors)
     return out.ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
 
 
 def protective(sectors: int, code: bytes = b"") -> bytes:
     """The first sector of a disk with a GUID partition table (UEFI 2.10, section 5.2.3)."""
-    # Its disk's last address is given as far as 32 bits reach.
-    first = Partition(kind=PROTECTIVE, first=1, sectors=min(sectors - 1, _TOP - 1))
-    return encode([first], code=code)
+    return encode([Partition(kind=PROTECTIVE, first=1, sectors=min(sectors - 1, _TOP))], code=code)
 
 
 def _chs(sector: int) -> bytes:
