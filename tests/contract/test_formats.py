@@ -10,9 +10,9 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import boot_loaders
 import pytest
 
+import boot_loaders
 from finback.assemble import build as assembling
 from finback.assemble.contents import StoreContents
 from finback.assemble.system import Boot, Compression, System

@@ -83,11 +83,11 @@ def load_inputs(inputs: Inputs, workspace: Workspace) -> Spec:
 
 
 def make_plan(
-    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] = (), look_up: bool = True
+    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
 ) -> tuple[Plan, Spec]:
     """The plan, and the spec that it comes from. With *look_up*, the lock file is brought up to date unless frozen.
 
-    *formats* are those to be made, if they are not those that the spec names.
+    *formats* are those whose boot loaders are planned, too; none of them: those that the spec names.
 
     Raises:
         FinbackError: whatever loading, resolving or the lock raises.
@@ -106,7 +106,7 @@ def make_plan(
         platform=platform,
         epoch=clock.source_date_epoch(DEFAULT_EPOCH),
         substitute=_substitute(inputs, workspace),
-        loaders=loaders(named(formats, spec.outputs or ()), platform),
+        loaders=() if formats is None else loaders(named(formats, spec.outputs or ()), platform),
         lock=lock,
         frozen=inputs.frozen,
     )
@@ -114,7 +114,7 @@ def make_plan(
     _note_substitutes(plan, workspace)
     _warn_of_missing_files(plan, workspace)
     if look_up and not inputs.frozen:
-        new = old.with_plan(plan)
+        new = lock.with_plan(plan)
         if locking.encode(new) != locking.encode(old):
             _write_lock(inputs.lock_path, new, workspace)
     return plan, spec

@@ -49,8 +49,8 @@ def COMMAND(inputs: Inputs, workspace: Workspace, update: tuple[str, ...], as_js
     from finback.resolve.lock import compare
 
     old = read_lock(inputs)
-    plan, _ = make_plan(replace(inputs, update=update), workspace)
-    changes = compare(old, old.with_plan(plan))
+    make_plan(replace(inputs, update=update), workspace, formats=())
+    changes = compare(old, read_lock(inputs))
     table.show(
         [
             {"platform": c.platform, "what": c.subject, "before": c.before or "-", "after": c.after or "-"}

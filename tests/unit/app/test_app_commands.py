@@ -78,7 +78,7 @@ def test_every_linuxkit_file_has_a_plan(finback: Finback, path: Path) -> None:
         (("build", "web.yml"), 3, "F201"),
         (("build", "unknown.yml"), 1, "did you mean finback/nginx"),
         (("build", "foreign.yml"), 3, "use --library"),
-        (("build", "-f", "nope", "web.yml"), 3, ""),
+        (("build", "-f", "nope", "web.yml"), 1, "F010"),
         (("build", "--frozen", "web.yml"), 1, "F602"),
         (("build", "--arch", "vax", "web.yml"), 2, "not a platform"),
         (("build", "--substitute", "x", "web.yml"), 1, "F020"),

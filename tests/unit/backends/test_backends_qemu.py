@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from finback.backends import BACKENDS, Disk, Forward, Machine
+from finback.backends import BACKENDS, Disk, Firmware, Forward, Machine
 from finback.ground.platform import ARCHITECTURES
+
+DISK = {"kernel": None, "initrd": None, "boot": Disk(path=Path("/d,1.vhd"), format="vpc")}
 
 
 def machine(**changes: Any) -> Machine:
@@ -56,6 +58,21 @@ def argv(**changes: Any) -> str:
         ({}, "socket,id=control,path=/r/control.sock,server=on,wait=off -device virtserialport,chardev=control,"),
         ({}, "socket,id=qmp,path=/r/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"),
         ({"reboot": False}, "-no-reboot"),
+        ({**DISK}, "format=vpc,snapshot=on,file=/d,,1.vhd -device virtio-blk-pci,drive=boot,serial=boot,bootindex=0 "),
+        ({**DISK}, "-uuid u -drive if=none,id=boot,"),
+        (
+            {**DISK, "firmware": Firmware(code=Path("/c,d"), variables=Path("/v"), template=Path("/t"))},
+            "if=pflash,unit=0,format=raw,readonly=on,file=/c,,d -drive if=pflash,unit=1,format=raw,file=/v -drive if=none",
+        ),
+        ({"disks": (Disk(path=Path("/a"), bus="nvme"),)}, "file=/a -device nvme,drive=disk0,serial=disk0"),
+        (
+            {"disks": (Disk(path=Path("/a"), bus="sata"),)},
+            "-device ich9-ahci,id=disk0-bus -device ide-hd,bus=disk0-bus.0,drive=disk0,serial=disk0",
+        ),
+        (
+            {"disks": (Disk(path=Path("/a"), bus="scsi"),)},
+            "-device virtio-scsi-pci,id=disk0-bus -device scsi-hd,bus=disk0-bus.0,drive=disk0,serial=disk0",
+        ),
         ({"state": Path("/a,b")}, "-pidfile /a,b/pid"),
         ({"state": Path("/a,b")}, "path=/a,,b/events.jsonl"),
     ],

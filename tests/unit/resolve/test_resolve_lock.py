@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from finback.ground.diagnostic import FinbackError
@@ -34,6 +36,20 @@ def lock(version: str = "1") -> Lock:
 
 def test_a_lock_comes_back_from_its_text() -> None:
     assert locking.decode(locking.encode(lock()), "t.lock") == lock()
+
+
+def test_a_boot_loader_stays_locked_when_other_formats_are_made() -> None:
+    def plan(*loaders: ImagePin, init: tuple[ImagePin, ...] = ()) -> Plan:
+        return Plan(name="t", platform=Platform(), epoch=0, init=init, loaders=loaders)
+
+    loader = replace(pin(), reference="docker.io/finback/syslinux", loader=True)
+    first = Lock().with_plan(plan(loader, init=(pin(),)))
+    assert locking.decode(locking.encode(first), "t.lock") == first
+    second = first.with_plan(plan())
+    assert set(second.platforms["linux/amd64"]) == {loader.reference}
+    newer = replace(pin("2"), reference=loader.reference, loader=True)
+    assert second.with_plan(plan(newer)).pin("linux/amd64", loader.reference) == newer
+    assert second.without("linux/amd64", [loader.reference]).with_plan(plan()).platforms["linux/amd64"] == {}
 
 
 @pytest.mark.parametrize(

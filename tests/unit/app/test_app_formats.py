@@ -1,0 +1,142 @@
+"""Which formats a build makes and what they need."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finback.app import firmware, formats, run
+from finback.app.build import Target, choose_formats
+from finback.ground.diagnostic import FinbackError
+from finback.ground.event import silent
+from finback.ground.platform import Platform
+from finback.resolve.plan import ImagePin, KernelPlan, Plan
+from finback.spec.model import Output
+
+PLAN = Plan(name="t", platform=Platform(), epoch=0, kernel=KernelPlan(image=ImagePin(reference="k")))
+
+
+def code(call: Any) -> str:
+    with pytest.raises(FinbackError) as caught:
+        call()
+    (found,) = caught.value.diagnostics
+    assert found.help
+    return found.code
+
+
+def test_boot_loaders_are_asked_for_once() -> None:
+    outputs = formats.named(["raw", "raw-efi", "tar"], [Output(format="docker")])
+    found = formats.loaders(outputs, Platform())
+    assert found == ("docker.io/finback/systemd-boot", "docker.io/finback/syslinux")
+    assert formats.loaders(outputs, Platform("linux", "arm64")) == ("docker.io/finback/systemd-boot",)
+    assert formats.named([], [Output(format="docker")]) == (Output(format="docker"),)
+
+
+def test_a_format_that_an_architecture_lacks() -> None:
+    outputs = formats.named(["raw-bios"], [])
+    assert code(lambda: formats.loaders(outputs, Platform("linux", "arm64"))) == "F026"
+    assert code(lambda: formats.loaders(formats.named(["rwa"], []), Platform())) == "F010"
+
+
+@pytest.mark.parametrize(
+    ("target", "outputs", "expected"),
+    [
+        (Target(formats=("raw",), size="4G"), (), [4 << 30]),
+        (Target(formats=("raw", "tar"), size="300M"), (), [300 << 20, None]),
+        (Target(), (Output(format="qcow2", size="1T"), Output(format="tar")), [1 << 40, None]),
+        (Target(size="5M"), (Output(format="qcow2", size="1T"),), [5 << 20]),
+        (Target(formats=("tar",), size="4G"), (), "F027"),
+        (Target(), (Output(format="tar", size="4G"),), "F027"),
+        (Target(formats=("raw",), size="4"), (), "F028"),
+        (Target(formats=("raw",), size="0G"), (), "F028"),
+        (Target(formats=("raw",), size="-4G"), (), "F028"),
+    ],
+)
+def test_sizes(target: Target, outputs: tuple[Output, ...], expected: list[int | None] | str) -> None:
+    plan = replace(PLAN, outputs=outputs)
+    if isinstance(expected, str):
+        assert code(lambda: choose_formats(plan, target)) == expected
+    else:
+        assert [o.size for _, _, o in choose_formats(plan, target)] == expected
+
+
+def test_a_disk_needs_a_kernel() -> None:
+    assert code(lambda: choose_formats(replace(PLAN, kernel=None), Target(formats=("raw",)))) == "F024"
+
+
+def described(folder: Path, name: str, **changes: Any) -> None:
+    flash = {
+        "device": "flash",
+        "executable": {"filename": str(folder / f"{name}.code"), "format": "raw"},
+        "nvram-template": {"filename": str(folder / f"{name}.vars"), "format": "raw"},
+    }
+    value = {
+        "interface-types": ["uefi"], "mapping": flash, "features": ["acpi-s3"],
+        "targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}], **changes,
+    }  # fmt: skip
+    (folder / f"{name}.json").write_text(json.dumps(value))
+    for suffix in ("code", "vars"):
+        (folder / f"{name}.{suffix}").write_text(f"{name} {suffix}")
+
+
+def test_firmware_is_found_by_its_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmware, "FOLDERS", (tmp_path / "none", tmp_path))
+    variables = tmp_path / "variables"
+    assert code(lambda: firmware.find("amd64", variables)) == "F530"
+    (tmp_path / "10.json").write_text("{")
+    (tmp_path / "11.json").write_text("[]")
+    described(tmp_path, "20", features=["requires-smm"])
+    described(tmp_path, "30", **{"interface-types": ["bios"]})
+    described(tmp_path, "40", targets=[{"architecture": "aarch64", "machines": []}])
+    described(tmp_path, "50", mapping={"device": "memory", "filename": "x"})
+    described(tmp_path, "60")
+    described(tmp_path, "70")
+    found = firmware.find("amd64", variables)
+    assert found.code == tmp_path / "60.code"
+    firmware.prepare(found)
+    assert variables.read_text() == "60 vars"
+    variables.write_text("changed by the machine")
+    firmware.prepare(found)
+    assert variables.read_text() == "changed by the machine"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "uefi"),
+    [("web.qcow2", {}, False), ("web-efi.img", {}, True), ("web.vhd", {"firmware": "uefi"}, True),
+     ("web-efi.vmdk", {"firmware": "bios"}, False), ("web.raw", {"architecture": "arm64"}, True)],
+)  # fmt: skip
+def test_a_disk_becomes_a_machine(
+    name: str, changes: dict[str, str], uefi: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firmware, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(run.process, "find", lambda _: "/usr/bin/qemu")
+    described(tmp_path, "x")
+    described(tmp_path, "y", targets=[{"architecture": "aarch64", "machines": ["virt-*"]}])
+    (tmp_path / name).write_bytes(b"")
+    request = run.Request(
+        prefix=tmp_path / name,
+        state=tmp_path / "s",
+        accelerator="tcg",
+        bus="nvme",
+        **{"architecture": "amd64"} | changes,
+    )
+    machine = run.plan_machine(request, silent)
+    assert machine.name == name.partition(".")[0]
+    assert machine.kernel is None
+    assert machine.boot is not None
+    assert (machine.boot.path, machine.boot.bus) == (tmp_path / name, "nvme")
+    assert (machine.firmware is not None) == uefi
+    if machine.firmware:
+        assert machine.firmware.variables == tmp_path / "s" / "variables.fd"
+
+
+def test_disks_that_cannot_be_booted(tmp_path: Path) -> None:
+    request = run.Request(prefix=tmp_path / "web.qcow2", accelerator="tcg")
+    assert code(lambda: run.plan_machine(request, silent)) == "F522"
+    (tmp_path / "web.qcow2").write_bytes(b"")
+    request = replace(request, firmware="bios", architecture="arm64")
+    assert code(lambda: run.plan_machine(request, silent)) == "F522"
