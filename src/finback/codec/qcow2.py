@@ -2,7 +2,8 @@
 
 Subset: clusters of 64 KiB, no snapshots, no backing file, no encryption; clusters of zeros are left out, those that
 shrink are compressed (deflate, which every reader has), the rest is stored as it is. The tables come first and tell
-where compressed clusters begin, so these are compressed twice, once for their sizes, instead of being kept.
+where compressed clusters begin, so these are compressed before anything is written; those that do not fit into memory
+are compressed again when their turn comes.
 
 Source: QEMU, docs/interop/qcow2.txt.
 """
@@ -30,6 +31,8 @@ _COMPRESSED = 1 << 62
 _SECTORS_AT = 62 - (_BITS - 8)
 # A cluster whose beginning does not shrink by a tenth is taken for compressed already.
 _PROBE = 4096
+# How many bytes of compressed clusters are kept until they are written.
+KEPT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class _Plan:
 def encode(image: Iterable[Stretch], read: Reader) -> Iterator[Stretch]:
     """The file for the disk *image*."""
     guest = tuple(image)
-    plan = _plan(guest, read)
+    plan, kept = _plan(guest, read)
     entries = _entries(plan)
     yield Inline(_header(plan, disk.size(guest)))
     first = [0] * plan.l1
@@ -100,29 +103,33 @@ def encode(image: Iterable[Stretch], read: Reader) -> Iterator[Stretch]:
     small = dict(plan.small)
     for number, part in disk.cut(guest, CLUSTER):
         if number in small:
-            yield Inline(_deflated(b"".join(disk.content(part, read))))
+            yield Inline(kept.pop(number, b"") or _deflated(b"".join(disk.content(part, read))))
     yield Inline(b"\0" * (-sum(small.values()) % CLUSTER))
 
 
-def _plan(guest: Disk, read: Reader) -> _Plan:
+def _plan(guest: Disk, read: Reader) -> tuple[_Plan, dict[int, bytes]]:
+    """Where everything goes, and as many of the compressed clusters as may be kept."""
     plain: list[int] = []
     small: list[tuple[int, int]] = []
+    kept: dict[int, bytes] = {}
+    room = KEPT
     for number, data in disk.blocks(guest, read, CLUSTER):
-        length = CLUSTER
-        if len(zlib.compress(data[:_PROBE], 1)) < _PROBE * 9 // 10:
-            length = len(_deflated(data))
+        packed = _deflated(data) if len(zlib.compress(data[:_PROBE], 1)) < _PROBE * 9 // 10 else data
         # What saves no sector is not worth unpacking.
-        if length > CLUSTER - SECTOR:
+        if len(packed) > CLUSTER - SECTOR:
             plain.append(number)
-        else:
-            small.append((number, length))
+            continue
+        small.append((number, len(packed)))
+        if len(packed) <= room:
+            kept[number] = packed
+            room -= len(packed)
     tables = sorted({n // _PER_TABLE for n in plain} | {n // _PER_TABLE for n, _ in small})
     l1 = max(1, -(-disk.size(guest) // (CLUSTER * _PER_TABLE)))
     blocks = 1
     while True:
         plan = _Plan(l1, blocks, tuple(tables), tuple(plain), tuple(small))
         if plan.end <= blocks * _PER_REFCOUNTS:
-            return plan
+            return plan, kept
         # More blocks may need more blocks.
         blocks += 1
 

@@ -117,13 +117,8 @@ def test_a_disk_becomes_a_machine(
     described(tmp_path, "x")
     described(tmp_path, "y", targets=[{"architecture": "aarch64", "machines": ["virt-*"]}])
     (tmp_path / name).write_bytes(b"")
-    request = run.Request(
-        prefix=tmp_path / name,
-        state=tmp_path / "s",
-        accelerator="tcg",
-        bus="nvme",
-        **{"architecture": "amd64"} | changes,
-    )
+    changes = {"architecture": "amd64", "accelerator": "tcg", "bus": "nvme", **changes}
+    request = run.Request(prefix=tmp_path / name, state=tmp_path / "s", **changes)
     machine = run.plan_machine(request, silent)
     assert machine.name == name.partition(".")[0]
     assert machine.kernel is None

@@ -62,7 +62,7 @@ def argv(**changes: Any) -> str:
         ({**DISK}, "-uuid u -drive if=none,id=boot,"),
         (
             {**DISK, "firmware": Firmware(code=Path("/c,d"), variables=Path("/v"), template=Path("/t"))},
-            "if=pflash,unit=0,format=raw,readonly=on,file=/c,,d -drive if=pflash,unit=1,format=raw,file=/v -drive if=none",
+            "if=pflash,unit=0,format=raw,readonly=on,file=/c,,d -drive if=pflash,unit=1,format=raw,file=/v -drive ",
         ),
         ({"disks": (Disk(path=Path("/a"), bus="nvme"),)}, "file=/a -device nvme,drive=disk0,serial=disk0"),
         (

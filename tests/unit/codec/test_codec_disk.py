@@ -205,6 +205,13 @@ def test_every_form_holds_the_disk(image: tuple[Stretch, ...]) -> None:
     assert read_vhdx(flat(vhdx.encode(image, GUID))) == whole
 
 
+def test_what_is_compressed_again_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = (Inline(b"text" * 200000), Hole(1 << 20), Inline(b"more" * 100000), Hole(480))
+    kept = flat(qcow2.encode(image, read_inline))
+    monkeypatch.setattr(qcow2, "KEPT", 300)
+    assert flat(qcow2.encode(image, read_inline)) == kept
+
+
 def test_limits() -> None:
     for make in (vhd.fixed, vhd.dynamic, vhdx.encode):
         with pytest.raises(ValueError, match="whole sectors"):
