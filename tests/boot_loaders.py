@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from finback.outputs import rpi
 from finback.tree.content import Inline
 from finback.tree.entry import File
 
@@ -42,6 +43,9 @@ def components() -> dict[str, list]:
     efi = "usr/lib/systemd/boot/efi"
     return {
         "systemd-boot": files(**{f"{efi}/linuxx64.efi.stub": stub(), f"{efi}/systemd-bootx64.efi": stub()}),
+        "raspberrypi": files(
+            **{f"{rpi.FIRMWARE}/{f}": f.encode() for b in rpi.BOARDS for f in (*b.firmware, *b.trees)}
+        ),
         "syslinux": files(
             **{
                 "usr/bin/syslinux": syslinux(),

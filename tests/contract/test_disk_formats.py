@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from test_formats import outputs, written
 
+import boot_loaders
 from finback.codec import pe
 from finback.ground.diagnostic import FinbackError
 from finback.outputs import FORMATS, Options
@@ -157,3 +158,25 @@ def test_googles_disk_has_whole_gibibytes(tmp_path: Path) -> None:
     assert (member.name, member.size) == ("disk.raw", 1 << 30)
     raw = outputs("raw", tmp_path / "b", Options(size=1 << 30))[".img"]
     assert raw.startswith(head[512:])
+
+
+@pytest.mark.tools
+def test_a_raspberry_pi_finds_what_it_needs(tmp_path: Path) -> None:
+    need("mtype")
+    data = outputs("rpi", tmp_path / "rpi")["-rpi.img"]
+    assert struct.unpack_from("<B3xB3xII", data, 446)[1:3] == (0x0C, 2048)
+    volume = tmp_path / "volume"
+    volume.write_bytes(data[MIB:])
+    assert run("mtype", "-i", volume, "::cmdline.txt") == "console=ttyS0\n"
+    assert run("mtype", "-i", volume, "::start4.elf") == "start4.elf"
+    assert "kernel=kernel\n" in run("mtype", "-i", volume, "::config.txt")
+    assert run("mtype", "-i", volume, "::kernel") == "K" * 3000
+
+
+def test_missing_firmware_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = boot_loaders.components()
+    without = [e for e in trees["raspberrypi"] if not e.path.endswith("start4.elf")]
+    monkeypatch.setattr(boot_loaders, "components", lambda: {**trees, "raspberrypi": without})
+    with pytest.raises(FinbackError, match=r"no start4\.elf, which the Raspberry Pi 4 needs") as caught:
+        outputs("rpi", tmp_path)
+    assert "rootfs/usr/lib/raspi-firmware" in caught.value.diagnostics[0].help
