@@ -44,6 +44,7 @@ def finback(folder: Path, *arguments: str) -> str:
     [
         ("raw-bios", "web-bios.img", ("--firmware", "bios")),
         ("raw-efi", "web-efi.img", ("--bus", "nvme")),
+        ("uki", "web.efi", ()),
         ("qcow2", "web.qcow2", ("--bus", "sata")),
         ("vmdk", "web.vmdk", ("--firmware", "uefi")),
         ("dynamic-vhd", "web-dynamic.vhd", ("--bus", "scsi")),

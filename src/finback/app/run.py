@@ -36,8 +36,10 @@ QCOW2 = b"QFI\xfb"
 # QEMU reads kernel and initrd before it answers.
 ANSWER_SECONDS = 60.0
 PARTS = ("-kernel", "-initrd.img", "-cmdline")
+# A unified image is no disk, but is booted like one.
+UNIFIED = "uki"
 DISK_FORMATS = {
-    ".img": "raw", ".raw": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk"
+    ".img": "raw", ".raw": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk", ".efi": UNIFIED
 }  # fmt: skip
 
 
@@ -177,14 +179,18 @@ def _disk_started(request: Request, state: Path) -> dict[str, Any]:
     if not NAME.fullmatch(request.name) or not path.is_file():
         raise error("F522", f"there is no disk {path}", help="build it first, such as with: finback build --format raw")
     architecture = request.architecture or host_platform().architecture
+    unified = request.disk_format == UNIFIED
     kind = request.firmware
     if kind == "auto":
-        kind = "bios" if architecture == "amd64" and not request.name.endswith("-efi") else "uefi"
-    if kind == "bios" and architecture != "amd64":
-        raise error("F522", f"{architecture} has no BIOS", help="use --firmware uefi")
-    boot = Disk(path=path, format=request.disk_format, bus=request.bus)
-    found = firmwares.find(architecture, state / VARIABLES) if kind == "uefi" else None
-    return {"architecture": architecture, "boot": boot, "firmware": found}
+        has_bios = architecture == "amd64" and not unified and not request.name.endswith("-efi")
+        kind = "bios" if has_bios else "uefi"
+    if kind == "bios" and (unified or architecture != "amd64"):
+        raise error("F522", f"no BIOS boots {path.name} on {architecture}", help="use --firmware uefi")
+    firmware = firmwares.find(architecture, state / VARIABLES) if kind == "uefi" else None
+    started: dict[str, Any] = {"architecture": architecture, "firmware": firmware}
+    if unified:
+        return {**started, "kernel": path}
+    return {**started, "boot": Disk(path=path, format=request.disk_format, bus=request.bus)}
 
 
 def _artifacts(request: Request) -> tuple[Path, Path, str]:

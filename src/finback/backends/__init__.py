@@ -55,7 +55,9 @@ class Machine:
     name: str
     architecture: str
     kernel: Path | None = None
-    """Booted directly, with `initrd` and `cmdline`. None: firmware boots `boot`."""
+    """Booted directly with `initrd` and `cmdline`, or, without an initrd, a unified image for the firmware. None: firmware
+    boots `boot`.
+    """
     initrd: Path | None = None
     cmdline: str = ""
     boot: Disk | None = None

@@ -72,13 +72,15 @@ def machine_command(machine: Machine) -> Command:
 
 def _start(machine: Machine, bus: str) -> list[str]:
     """What is booted, and by what."""
-    if machine.kernel is not None:
-        return ["-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.cmdline]
     argv = []
     if machine.firmware is not None:
         code, variables = _escaped(str(machine.firmware.code)), _escaped(str(machine.firmware.variables))
         argv += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
         argv += ["-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+    if machine.kernel is not None:
+        argv += ["-kernel", str(machine.kernel)]
+    if machine.initrd is not None:
+        argv += ["-initrd", str(machine.initrd), "-append", machine.cmdline]
     if machine.boot is not None:
         drive = f"if=none,id=boot,format={machine.boot.format or 'raw'},snapshot=on"
         argv += ["-drive", f"{drive},file={_escaped(str(machine.boot.path))}"]

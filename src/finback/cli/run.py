@@ -78,7 +78,7 @@ FORMATS = ("raw", "qcow2")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and stop.")
 @click.pass_context
 def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
-    """Boot NAME-kernel and NAME-initrd.img, as `build` has written them, or the disk NAME when that is one's file.
+    """Boot NAME-kernel and NAME-initrd.img, as `build` has written them, or NAME when it is a disk or a unified image.
 
     The disk stays as it is: what the guest writes to it is gone when it ends.
 

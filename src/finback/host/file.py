@@ -100,9 +100,10 @@ def skip(out: BinaryIO, size: int) -> None:
     """
     if _is_regular(out):
         out.flush()
-        end = out.seek(size, os.SEEK_CUR)
-        out.truncate(end)
-        return
+        # Not over what is there already: a hole must read as zeros.
+        if out.tell() >= os.fstat(out.fileno()).st_size:
+            out.truncate(out.seek(size, os.SEEK_CUR))
+            return
     zeros = memoryview(bytes(min(size, CHUNK)))
     while size:
         size -= out.write(zeros[: min(size, CHUNK)])

@@ -59,8 +59,8 @@ def _image(system: System, contents: Contents, options: Options) -> Disk:
             raise error(
                 "F160",
                 f"component {COMPONENT} has no {', '.join(missing)}, which the {board.name} needs to boot",
-                help=f"it is not free and not in Debian's main archive: copy the folder components/{COMPONENT} into one "
-                f"that `library:` of config.yml names, and put what package raspi-firmware has in /{FIRMWARE} into its "
+                help=f"it is not free and not in Debian's main archive: copy the folder components/{COMPONENT} into "
+                f"one that `library:` of config.yml names, and what package raspi-firmware has in /{FIRMWARE} into its "
                 f"rootfs/{FIRMWARE}",
             )
     made = parts(system, contents, options)

@@ -135,3 +135,16 @@ def test_disks_that_cannot_be_booted(tmp_path: Path) -> None:
     (tmp_path / "web.qcow2").write_bytes(b"")
     request = replace(request, firmware="bios", architecture="arm64")
     assert code(lambda: run.plan_machine(request, silent)) == "F522"
+    (tmp_path / "web.efi").write_bytes(b"")
+    request = replace(request, prefix=tmp_path / "web.efi", architecture="amd64")
+    assert code(lambda: run.plan_machine(request, silent)) == "F522"
+
+
+def test_a_unified_image_is_given_to_the_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmware, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(run.process, "find", lambda _: "/usr/bin/qemu")
+    described(tmp_path, "x")
+    (tmp_path / "web.efi").write_bytes(b"")
+    request = run.Request(prefix=tmp_path / "web.efi", architecture="amd64", accelerator="tcg", state=tmp_path / "s")
+    argv = " ".join(run.BACKENDS.get("qemu").command(run.plan_machine(request, silent)).argv)
+    assert f"unit=1,format=raw,file={tmp_path}/s/variables.fd -kernel {tmp_path}/web.efi -nodefaults" in argv

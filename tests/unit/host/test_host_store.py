@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,20 @@ def test_reading_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(FinbackError) as failure:
         file.read(tmp_path / "none", limit=10)
     assert code(failure) == "F410"
+
+
+def test_zeros_are_a_hole_only_where_nothing_was(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    with file.writing(path) as out:
+        out.write(b"begin")
+        file.skip(out, 10 << 20)
+        out.write(b"end")
+        file.skip(out, 3 << 20)
+    assert path.read_bytes() == b"begin" + bytes(10 << 20) + b"end" + bytes(3 << 20)
+    assert path.stat().st_blocks * 512 < 1 << 20
+    with path.open("r+b") as old:
+        file.skip(old, 7)
+    assert path.read_bytes()[:12] == bytes(12)
+    pipe = io.BytesIO()
+    file.skip(pipe, 3 << 20)
+    assert pipe.getvalue() == bytes(3 << 20)
