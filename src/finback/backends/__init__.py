@@ -55,9 +55,7 @@ class Machine:
     name: str
     architecture: str
     kernel: Path | None = None
-    """Booted directly with `initrd` and `cmdline`, or, without an initrd, a unified image for the firmware. None: firmware
-    boots `boot`.
-    """
+    """Booted directly with `initrd` and `cmdline`; without an initrd, a unified image for firmware. None: `boot`."""
     initrd: Path | None = None
     cmdline: str = ""
     boot: Disk | None = None
