@@ -15,6 +15,15 @@ from finback.app import firmware
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90
+DATA = """
+kernel: {image: finback/kernel, cmdline: console=ttyS0}
+init: [finback/init]
+onboot:
+  - {name: format, image: finback/format}
+  - {name: mount, image: finback/mount, command: [/usr/bin/mountie, /var/data]}
+services:
+  - {name: getty, image: finback/getty, env: [INSECURE=true]}
+"""
 
 pytestmark = [
     pytest.mark.boot,
@@ -39,6 +48,21 @@ def finback(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def boot(folder: Path, name: str, *options: str) -> str:
+    """Boot the disk *name* to a prompt; what it says on its console."""
+    machine = name.partition(".")[0]
+    finback(folder, "run", "--detach", "--accel", "tcg", *options, name)
+    console = folder / "s/finback/machines" / machine / "console.log"
+    try:
+        limit = time.monotonic() + SECONDS
+        while "~ #" not in console.read_text(errors="replace"):
+            assert time.monotonic() < limit, console.read_text(errors="replace")[-2000:]
+            time.sleep(0.5)
+    finally:
+        finback(folder, "stop", machine, "--timeout", "60")
+    return console.read_text(errors="replace")
+
+
 @pytest.mark.parametrize(
     ("form", "name", "options"),
     [
@@ -56,14 +80,14 @@ def test_a_disk_boots(form: str, name: str, options: tuple[str, ...], tmp_path: 
     shutil.copy(ROOT / "assemblies/minimal/minimal.yml", tmp_path / "web.yml")
     finback(tmp_path, "build", "--arch", "amd64", "--format", form, "web.yml")
     before = (tmp_path / name).read_bytes()
-    machine = name.partition(".")[0]
-    finback(tmp_path, "run", "--detach", "--accel", "tcg", *options, name)
-    console = tmp_path / "s/finback/machines" / machine / "console.log"
-    try:
-        limit = time.monotonic() + SECONDS
-        while "~ #" not in console.read_text(errors="replace"):
-            assert time.monotonic() < limit, console.read_text(errors="replace")[-2000:]
-            time.sleep(0.5)
-    finally:
-        finback(tmp_path, "stop", machine, "--timeout", "60")
+    boot(tmp_path, name, *options)
     assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(("form", "name"), [("qcow2", "web.qcow2"), ("raw-bios", "web-bios.img")])
+def test_what_a_size_leaves_is_formatted_and_mounted(form: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_text(DATA)
+    finback(tmp_path, "build", "--arch", "amd64", "--format", form, "--size", "300M", "web.yml")
+    said = boot(tmp_path, name)
+    assert "format: making ext4 on /dev/vda2" in said
+    assert "mountie: /dev/vda2 is mounted on /var/data" in said
