@@ -17,6 +17,8 @@ from finback.tree.content import Slice
 from finback.tree.entry import File
 
 GIB = 1 << 30
+# Kernel and initrd are compressed already, and any level makes zeros vanish.
+LEVEL = 1
 _NONE = Digest("sha256", "0" * 64)
 
 
@@ -25,7 +27,7 @@ def _archive(system: System, contents: Contents, options: Options) -> Iterator[P
     image = raw.DRIVE.image(system, contents, replace(options, size=disk.aligned(size, GIB)))
     # The header needs the size alone; the reader gives what lies on the disk.
     entry = File(path="disk.raw", mtime=system.epoch, content=Slice(_NONE, 0, disk.size(image)))
-    return compress(tar.encode([entry], lambda _: disk.content(image, contents.read)), "gzip")
+    return compress(tar.encode([entry], lambda _: disk.content(image, contents.read)), "gzip", LEVEL)
 
 
 def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
