@@ -129,7 +129,8 @@ def unfit(component: str, reason: object) -> FinbackError:
     return error(
         "F158",
         f"component {component} can't be used to boot: {reason}",
-        help="the package of this suite has another form; use Debian's stable suite, or another format",
+        help="its package has another form in this suite, or the system is too large for it: use Debian's stable suite, "
+        "or another format",
     )
 
 
