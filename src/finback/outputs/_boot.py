@@ -129,7 +129,7 @@ def unfit(component: str, reason: object) -> FinbackError:
     return error(
         "F158",
         f"component {component} can't be used to boot: {reason}",
-        help="its package has another form in this suite, or the system is too large for it: use Debian's stable suite, "
+        help="its package has another form in this suite, or the system is too large: use Debian's stable suite, "
         "or another format",
     )
 
