@@ -24,16 +24,18 @@ Category = Literal[
 class Keep:
     """What of the unpacked packages stays in the image.
 
-    With neither `programs` nor `paths`, everything stays but documentation, manual pages, locales, and lintian's and
-    other tools' data. With either, only what they name stays, and with `programs` also each ELF program's interpreter
-    and the shared libraries that it needs, found as ld.so would find them. In any case the copyright files of the
-    packages stay of which anything does.
+    With none of `programs`, `paths` and `data`, everything stays but documentation, manual pages, locales, and
+    lintian's and other tools' data. With any, only what they name stays, and with `programs` also each ELF program's
+    interpreter and the shared libraries that it needs, found as ld.so would find them. In any case the copyright files
+    of the packages stay of which anything does.
     """
 
     programs: tuple[str, ...] | None = None
     """Absolute paths, or glob patterns, of programs and libraries to keep with all that they need."""
     paths: tuple[str, ...] | None = None
     """Absolute glob patterns of paths to keep; `**` spans any number of directories, none included."""
+    data: tuple[str, ...] | None = None
+    """Absolute glob patterns of paths to keep as they are, whatever machine their programs are for: boot loaders."""
     drop: tuple[str, ...] | None = None
     """Absolute glob patterns of paths to leave out in any case: whatever else names them."""
     origin: Origin = origin()

@@ -178,7 +178,7 @@ def _check(definition: Definition) -> Iterator[Diagnostic]:
 
 def _check_patterns(definition: Definition) -> Iterator[Diagnostic]:
     keep = definition.keep or Keep()
-    found = [(text, keep.origin.at(f, i)) for f in ("programs", "paths", "drop")
+    found = [(text, keep.origin.at(f, i)) for f in ("programs", "paths", "data", "drop")
              for i, text in enumerate(getattr(keep, f) or ())]  # fmt: skip
     found += [(c.of, c.origin.at("of")) for c in definition.concatenate or ()]
     for text, span in found:

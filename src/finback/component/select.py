@@ -58,15 +58,18 @@ def select(
     wanted: set[str] = set()
     for i, glob in enumerate(keep.paths or ()):
         wanted |= matching(tree, glob, keep.origin.at("paths", i))
-    explicit = frozenset(wanted)
-    if keep.programs is None and keep.paths is None:
+    data: set[str] = set()
+    for i, glob in enumerate(keep.data or ()):
+        data |= matching(tree, glob, keep.origin.at("data", i))
+    explicit = frozenset(wanted | data)
+    if keep.programs is None and keep.paths is None and keep.data is None:
         wanted |= set(tree)
     else:
         programs: set[str] = set()
         for i, glob in enumerate(keep.programs or ()):
             programs |= matching(tree, glob, keep.origin.at("programs", i))
         closure = Closure(unpacked, platform)
-        wanted |= closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
+        wanted |= data | closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
     chosen = {p for p in wanted if p in explicit or not _fits(p, DROPPED)}
     owners = {unpacked.owners[p] for p in chosen if p in unpacked.owners}
     chosen |= licences(unpacked, owners.union(contributors), platform)
