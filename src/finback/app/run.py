@@ -278,7 +278,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
         folder.sweep(machine.state, (EVENTS, CONSOLE, LOG, DISC))
         if request.data is not None:
             with file.writing(machine.state / DISC) as out:
-                out.write(iso9660.encode("config", {"config": request.data}))
+                out.write(iso9660.small("config", {"config": request.data}))
         with file.writing(machine.state / IDENTITY) as out:
             out.write(json.dumps({"uuid": machine.uuid}).encode())
         running = Running(

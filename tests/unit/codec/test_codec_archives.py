@@ -136,10 +136,10 @@ def test_compression_is_deterministic_whatever_the_chunks(method: str) -> None:
 
 
 def test_iso_holds_the_files() -> None:
-    image = iso9660.encode("config", {"config": b"hello"})
+    image = iso9660.small("config", {"config": b"hello"})
     assert image[16 * 2048 + 1 : 16 * 2048 + 6] == b"CD001"
     assert image[16 * 2048 + 40 : 16 * 2048 + 46] == b"config"
     assert b"hello" in image
-    assert iso9660.encode("config", {"config": b"hello"}) == image
-    with pytest.raises(ValueError, match="too long"):
-        iso9660.encode("config", {"x" * 40: b""})
+    assert iso9660.small("config", {"config": b"hello"}) == image
+    with pytest.raises(ValueError, match="no folders"):
+        iso9660.small("config", {"x/y": b""})
