@@ -71,7 +71,9 @@ COMMON = {
     "gid": st.integers(0, 2**31 - 1),
     "mtime": st.integers(0, 2**31 - 1),
 }
-TARGET = st.lists(st.one_of(NAME, st.sampled_from([".", "..", "y" * 255])), min_size=1, max_size=12).map("/".join)
+STEPS = st.lists(st.one_of(NAME, st.sampled_from([".", "..", "y" * 255])), min_size=1, max_size=12)
+# xorriso reads no longer ones.
+TARGET = STEPS.map("/".join).filter(lambda t: len(t.encode()) < 1000)
 
 
 @st.composite
@@ -137,7 +139,7 @@ def test_joliet_and_plain_names_lead_to_the_same_files(tmp_path: Path, entries: 
     contents = {e.path: b"".join(read_inline(e.content)) for e in entries if isinstance(e, File)}
     links = [contents[e.target] for e in entries if isinstance(e, HardLink)]
     others = sum(isinstance(e, (Symlink, Fifo)) for e in entries)
-    for names, more in (("norock", 0), ("ecma", others)):
+    for names, more in (("norock", 0), ("ecma119", others)):
         got = read_back(image, tmp_path / names, names)
         found = sorted(p.read_bytes() for p in got.rglob("*") if p.is_file())
         assert found == sorted([*contents.values(), *links, *[b""] * more])
@@ -159,7 +161,7 @@ def test_isoinfo_finds_the_tree_too(tmp_path: Path) -> None:
     assert "link -> ../d/Some Name.txt" in lines
     assert "crw-rw-rw-" in lines
     assert run("isoinfo", "-R", "-x", "/d/Some Name.txt", "-i", image) == "hello"
-    assert run("isoinfo", "-J", "-x", "/d/Some Name.txt", "-i", image) == "hello"
+    assert run("isoinfo", "-J", "-x", "/d/Some Name.txt;1", "-i", image) == "hello"
     about = run("isoinfo", "-d", "-i", image)
     assert "Volume id: TEST" in about
     assert "Joliet with UCS level 3 found" in about
