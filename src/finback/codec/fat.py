@@ -45,6 +45,8 @@ class Settings:
     """The sector of the disk where the volume begins."""
     bits: int = 0
     """12, 16 or 32. 0: the smallest that does."""
+    cluster: int = 1
+    """The fewest sectors that a cluster may have. Files begin at multiples of that size, up to 4 KiB."""
     boot: bytes = b""
     """A boot sector whose jump, name and code are used."""
 
@@ -83,9 +85,9 @@ class _Geometry:
 
     @property
     def reserved(self) -> int:
-        """Sectors before the tables; more than needed, so that clusters lie at multiples of 4 KiB on FAT32."""
+        """Sectors before the tables; more than needed, so that clusters lie at multiples of their size, or of 4 KiB."""
         if self.bits != 32:
-            return 1
+            return 1 + -(1 + TABLES * self.table + self.root_entries * 32 // SECTOR) % self.per_cluster
         return 32 + -TABLES * self.table % 8
 
     @property
@@ -107,7 +109,7 @@ def encode(files: Mapping[str, Iterable[Stretch] | None], settings: Settings = S
 
     """
     root = _tree(files)
-    geometry = _geometry(root, settings.bits)
+    geometry = _geometry(root, settings.bits, settings.cluster)
     writer = _Writer(geometry, settings)
     writer.lay(root)
     return Volume(disk=writer.disk(), offsets=writer.offsets)
@@ -136,7 +138,7 @@ def _tree(files: Mapping[str, Iterable[Stretch] | None]) -> _Node:
     return root
 
 
-def _geometry(root: _Node, bits: int) -> _Geometry:
+def _geometry(root: _Node, bits: int, least: int) -> _Geometry:
     files: list[int] = []
     folders: list[int] = []
     waiting = [root]
@@ -159,6 +161,8 @@ def _geometry(root: _Node, bits: int) -> _Geometry:
     for kind in kinds:
         for per_cluster in _cluster_sizes(kind, given=bool(bits)):
             needed = clusters(per_cluster, root_too=kind == 32)
+            if per_cluster < least:
+                continue
             # Larger clusters only where the volume is large enough for them without being padded.
             if needed > _MOST[kind] or (kind == 32 and per_cluster > 1 and needed < _FEWEST[32]):
                 continue

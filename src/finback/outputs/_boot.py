@@ -166,7 +166,9 @@ def _kernel_version(kernel: Disk, contents: Contents) -> str:
     return linux_image.version(bytes(head))
 
 
-def volume(files: Files, system: System, *, first: int, code: bytes = b"") -> fat.Volume:
+def volume(
+    files: Files, system: System, *, first: int, code: bytes = b"", bits: int = 32, cluster: int = 1
+) -> fat.Volume:
     """A boot partition, which begins at sector *first* of its disk.
 
     Raises:
@@ -174,7 +176,13 @@ def volume(files: Files, system: System, *, first: int, code: bytes = b"") -> fa
 
     """
     settings = fat.Settings(
-        label=LABEL, serial=serial(system, "boot volume"), epoch=system.epoch, first=first, bits=32, boot=code
+        label=LABEL,
+        serial=serial(system, "boot volume"),
+        epoch=system.epoch,
+        first=first,
+        bits=bits,
+        cluster=cluster,
+        boot=code,
     )
     try:
         return fat.encode(files, settings)

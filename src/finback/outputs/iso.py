@@ -1,0 +1,30 @@
+"""A disc that a BIOS and UEFI firmware boot, from a drive or from a stick; without a BIOS, the disc of iso-efi."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finback.assemble.system import Contents, System
+from finback.codec import disk
+from finback.codec.disk import Disk
+from finback.outputs import Format, Options, Written, iso_efi
+from finback.outputs._boot import SYSTEMD_BOOT, parts
+from finback.outputs._iso import ISO, ISOLINUX, hybrid_disc
+from finback.outputs.uki import LOADERS
+
+
+def image(system: System, contents: Contents, options: Options) -> Disk:
+    """The disc."""
+    if system.platform.architecture != "amd64":
+        return iso_efi.image(system, contents, options)
+    return hybrid_disc(system, contents, parts(system, contents, options))
+
+
+def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
+    """One file."""
+    yield Written(
+        suffix="-hybrid.iso", role="disc", media_type=ISO, body=lambda: disk.flow(image(system, contents, options))
+    )
+
+
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={**LOADERS, "amd64": (SYSTEMD_BOOT, ISOLINUX)})

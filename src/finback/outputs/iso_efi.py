@@ -1,0 +1,28 @@
+"""A disc that UEFI firmware boots, from a drive or from a stick: a unified kernel image on a FAT volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finback.assemble.system import Contents, System
+from finback.codec import disk
+from finback.codec.disk import Disk
+from finback.outputs import Format, Options, Written
+from finback.outputs._boot import efi_name, unified
+from finback.outputs._iso import ISO, efi_disc
+from finback.outputs.uki import LOADERS
+
+
+def image(system: System, contents: Contents, options: Options) -> Disk:
+    """The disc."""
+    return efi_disc(system, {efi_name(system): unified(system, contents, options)})
+
+
+def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
+    """One file."""
+    yield Written(
+        suffix="-efi.iso", role="disc", media_type=ISO, body=lambda: disk.flow(image(system, contents, options))
+    )
+
+
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=LOADERS)
