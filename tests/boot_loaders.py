@@ -46,6 +46,13 @@ def components() -> dict[str, list]:
         "raspberrypi": files(
             **{f"{rpi.FIRMWARE}/{f}": f.encode() for b in rpi.BOARDS for f in (*b.firmware, *b.trees)}
         ),
+        "isolinux": files(
+            **{
+                "usr/lib/ISOLINUX/isolinux.bin": b"i" * 5000,
+                "usr/lib/ISOLINUX/isohdpfx.bin": b"h" * 432,
+                "usr/lib/syslinux/modules/bios/ldlinux.c32": b"l" * 3000,
+            }
+        ),
         "syslinux": files(
             **{
                 "usr/bin/syslinux": syslinux(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,8 @@ from finback.spec.model import Output
 from finback.tree.content import Hole, Slice
 
 DEFAULT_FORMAT = "kernel+initrd"
+# Roles of files that are the same in every format.
+SAME = ("kernel", "cmdline")
 UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -83,11 +85,32 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
     chosen = choose_formats(plan, target)
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
+    outputs = [(name, tuple(form.write(system, contents, options))) for name, form, options in chosen]
+    _check_names(system, outputs)
     made: list[Artifact] = []
-    for name, form, options in chosen:
+    for name, written in outputs:
         with task(workspace.emit, f"format {name}", f"writing {name}"):
-            made += _write(name, form.write(system, contents, options), target, workspace, system)
+            made += _write(name, written, target, workspace, system)
     return tuple(made)
+
+
+def _check_names(system: System, outputs: Sequence[tuple[str, tuple[Written, ...]]]) -> None:
+    """No file is written by two formats, unless it is the same in both: the kernel, or its command line.
+
+    Raises:
+        FinbackError: F018, one would be.
+
+    """
+    names: dict[str, str] = {}
+    for name, written in outputs:
+        for one in written:
+            other = names.setdefault(one.suffix, name)
+            if other != name and one.role not in SAME:
+                raise error(
+                    "F018",
+                    f"{other} and {name} both write {system.name}{one.suffix}",
+                    help="build one of them into another folder with --dir, or with another --name",
+                )
 
 
 def choose_formats(plan: Plan, target: Target) -> tuple[tuple[str, Format, Options], ...]:
@@ -153,7 +176,7 @@ def _compression(text: str | None, target: Target) -> Compression:
 
 
 def _write(
-    name: str, outputs: Iterator[Written], target: Target, workspace: Workspace, system: System
+    name: str, outputs: Iterable[Written], target: Target, workspace: Workspace, system: System
 ) -> list[Artifact]:
     made = []
     for written in outputs:

@@ -12,7 +12,18 @@ from finback.assemble.system import Contents, System
 from finback.codec import disk, fat, iso9660
 from finback.codec.disk import Disk
 from finback.codec.iso9660 import Boot, Hybrid, Volume, Within
-from finback.outputs._boot import Parts, boot_manager, efi_name, identity, one_line, program, title, unfit, volume
+from finback.outputs._boot import (
+    Files,
+    Parts,
+    boot_manager,
+    efi_name,
+    identity,
+    one_line,
+    program,
+    title,
+    unfit,
+    volume,
+)
 from finback.tree.content import Inline
 from finback.tree.entry import File
 
@@ -26,8 +37,6 @@ EFI_FIRST = disk.MIB // disk.SECTOR
 FAT16_LIMIT = 1 << 30
 KERNEL, INITRD = "kernel", "initrd.img"
 _PROGRAM = "isolinux/isolinux.bin"
-
-Files = Mapping[str, Disk | None]
 
 
 def bios_disc(system: System, contents: Contents, made: Parts) -> Disk:
@@ -91,7 +100,7 @@ def _volume(files: Files, system: System) -> fat.Volume:
 
     Removable media may have FAT16 (UEFI 2.10, section 13.3.1.1), which is not padded to 33 MB.
     """
-    small = sum(disk.size(body) for body in files.values() if body is not None) < FAT16_LIMIT
+    small = sum(disk.size(body or ()) for body in files.values()) < FAT16_LIMIT
     cluster = iso9660.SECTOR // disk.SECTOR
     return volume(files, system, first=EFI_FIRST, bits=16 if small else 32, cluster=cluster)
 

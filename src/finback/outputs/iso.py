@@ -8,9 +8,8 @@ from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.codec.disk import Disk
 from finback.outputs import Format, Options, Written, iso_efi
-from finback.outputs._boot import SYSTEMD_BOOT, parts
+from finback.outputs._boot import SYSTEMD_BOOT, UEFI, parts
 from finback.outputs._iso import ISO, ISOLINUX, hybrid_disc
-from finback.outputs.uki import LOADERS
 
 
 def image(system: System, contents: Contents, options: Options) -> Disk:
@@ -27,4 +26,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={**LOADERS, "amd64": (SYSTEMD_BOOT, ISOLINUX)})
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={**UEFI, "amd64": (SYSTEMD_BOOT, ISOLINUX)})

@@ -8,9 +8,8 @@ from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.codec.disk import Disk
 from finback.outputs import Format, Options, Written
-from finback.outputs._boot import parts
+from finback.outputs._boot import UEFI, parts
 from finback.outputs._iso import ISO, efi_disc, loader_files
-from finback.outputs.uki import LOADERS
 
 
 def image(system: System, contents: Contents, options: Options) -> Disk:
@@ -25,4 +24,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=LOADERS)
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=UEFI)

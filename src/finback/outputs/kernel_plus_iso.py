@@ -39,8 +39,8 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     """The files that LinuxKit's format of the same name has."""
     del options
     found = boot(system)
-    kernel, cmdline = disk.flow((found.kernel,)), (Inline(found.cmdline.encode()),)
-    yield Written(suffix="-kernel", role="kernel", media_type=OCTETS, body=lambda: kernel)
+    kernel, cmdline = (found.kernel,), (Inline(found.cmdline.encode()),)
+    yield Written(suffix="-kernel", role="kernel", media_type=OCTETS, body=lambda: disk.flow(kernel))
     yield Written(suffix="-cmdline", role="cmdline", media_type="text/plain", body=lambda: disk.flow(cmdline))
     yield Written(suffix=".iso", role="rootfs", media_type=ISO, body=lambda: disk.flow(image(system, contents)))
 

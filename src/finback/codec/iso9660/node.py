@@ -26,12 +26,14 @@ class Within:
 Body = Disk | Within
 
 
-@dataclass(slots=True, eq=False)
 class Data:
     """The bytes of a file, and their first sector once it is known."""
 
-    body: Body
-    sector: int = 0
+    __slots__ = ("body", "sector")
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self.sector = 0
 
     @property
     def size(self) -> int:
