@@ -59,10 +59,24 @@ def encode(entries: list[tuple[str, bytes]]) -> bytes:
         ValueError: a name is empty or longer, or holds a slash or what is not ASCII.
 
     """
-    out = bytearray(MAGIC)
-    for name, data in entries:
-        if not 0 < len(name) < 16 or not name.isascii() or "/" in name:
-            raise ValueError(f"{name!r} can't be a member's name")
-        out += f"{name + '/':<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode("ascii")
-        out += data + (b"\n" if len(data) & 1 else b"")
-    return bytes(out)
+    return MAGIC + b"".join(header(name, len(data)) + data + padding(len(data)) for name, data in entries)
+
+
+def header(name: str, size: int, mtime: int = 0) -> bytes:
+    """What comes before a member of *size* bytes.
+
+    Raises:
+        ValueError: as `encode`; or *size* or *mtime* is too large.
+
+    """
+    if not 0 < len(name) < 16 or not name.isascii() or "/" in name:
+        raise ValueError(f"{name!r} can't be a member's name")
+    out = f"{name + '/':<16}{mtime:<12}{0:<6}{0:<6}{'100644':<8}{size:<10}`\n".encode("ascii")
+    if len(out) != HEADER:
+        raise ValueError(f"{name} is too large for an ar archive")
+    return out
+
+
+def padding(size: int) -> bytes:
+    """What comes behind a member of *size* bytes: the next one begins at an even place."""
+    return b"\n" if size & 1 else b""
