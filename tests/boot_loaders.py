@@ -53,6 +53,9 @@ def components() -> dict[str, list]:
                 "usr/lib/syslinux/modules/bios/ldlinux.c32": b"l" * 3000,
             }
         ),
+        "pxelinux": files(
+            **{"usr/lib/PXELINUX/pxelinux.0": b"p" * 3000, "usr/lib/syslinux/modules/bios/ldlinux.c32": b"l" * 3000}
+        ),
         "syslinux": files(
             **{
                 "usr/bin/syslinux": syslinux(),

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from finback.assemble.system import Contents, System
-from finback.codec import disk
-from finback.codec.disk import Disk
 from finback.ground.diagnostic import error
-from finback.ground.digest import Digest
 from finback.outputs import Options
+from finback.outputs._bodies import Bodies
 from finback.outputs._boot import identity, one_line, parts, title
-from finback.tree.content import Content, Inline, Slice
+from finback.tree.content import Inline
 from finback.tree.entry import Directory, File
 
 _MENU = """\
@@ -56,8 +53,9 @@ class Package:
     version: str
     title: str
     files: tuple[Directory | File, ...]
-    """In the order of their paths. The contents of kernel and initrd stand for `bodies`."""
-    bodies: dict[Digest, Disk]
+    """In the order of their paths."""
+    bodies: Bodies
+    """Of kernel and initrd."""
     entry: str
     """The path of the boot entry, which is made on the host."""
     menu_script: str
@@ -65,12 +63,6 @@ class Package:
     after_install: str
     after_removal: str
     """Shell commands."""
-
-    def read(self, content: Content, contents: Contents) -> Iterator[bytes | memoryview]:
-        """The bytes of one of `files`."""
-        if isinstance(content, Slice) and content.blob in self.bodies:
-            return disk.content(self.bodies[content.blob], contents.read)
-        return contents.read(content)
 
 
 def package(system: System, contents: Contents, options: Options) -> Package:
@@ -83,8 +75,8 @@ def package(system: System, contents: Contents, options: Options) -> Package:
     made = parts(system, contents, options)
     name = _name(system)
     folder, entry, script = f"boot/{name}", f"boot/loader/entries/{name}.conf", f"etc/grub.d/45_{name}"
-    bodies = {Digest.of(path.encode()): body for path, body in (("kernel", made.kernel), ("initrd", made.initrd))}
-    kernel, initrd = (Slice(digest, 0, disk.size(body)) for digest, body in bodies.items())
+    bodies = Bodies()
+    kernel, initrd = bodies.add("kernel", made.kernel), bodies.add("initrd.img", made.initrd)
     shown, cmdline = f"{title(system)} (finback)", one_line(made.cmdline)
     grub = _GRUB.format(
         title=shown,

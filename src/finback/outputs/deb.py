@@ -12,7 +12,7 @@ from finback.codec.compress import compress
 from finback.codec.disk import Disk
 from finback.outputs import Format, Options, Written
 from finback.outputs._package import Package, package
-from finback.tree.content import Content, Inline
+from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, Directory, File
 
 DEB = "application/vnd.debian.binary-package"
@@ -37,10 +37,7 @@ def image(system: System, contents: Contents, options: Options) -> Disk:
     """The package."""
     made = package(system, contents, options)
     tree = list(_tree(made, system))
-
-    def read(content: Content) -> Iterator[bytes | memoryview]:
-        return made.read(content, contents)
-
+    read = made.bodies.reader(contents)
     # Kernel and initrd are compressed already; the least effort passes them through.
     data = contents.keep(compress(tar.encode(tree, read), deb.METHOD, 1))
     files = [e for e in tree if isinstance(e, File) and e.path != f"./{made.menu_script}"]

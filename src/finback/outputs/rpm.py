@@ -12,7 +12,7 @@ from finback.codec.compress import compress
 from finback.codec.disk import Disk
 from finback.outputs import Format, Options, Written
 from finback.outputs._package import Package, package
-from finback.tree.content import Content, Reader
+from finback.tree.content import Reader
 from finback.tree.entry import Directory, File
 
 RPM = "application/x-rpm"
@@ -21,10 +21,7 @@ RPM = "application/x-rpm"
 def image(system: System, contents: Contents, options: Options) -> Disk:
     """The package."""
     made = package(system, contents, options)
-
-    def read(content: Content) -> Iterator[bytes | memoryview]:
-        return made.read(content, contents)
-
+    read = made.bodies.reader(contents)
     files = [_owned(e, made, read) for e in made.files]
     files.append(rpm.Owned(entry=File(path=made.entry, mtime=system.epoch), flags=rpm.GHOST))
     files.sort(key=lambda f: f.entry.path.rpartition("/")[::2])
