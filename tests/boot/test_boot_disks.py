@@ -71,6 +71,10 @@ def boot(folder: Path, name: str, *options: str) -> str:
         ("uki", "web.efi", ()),
         ("qcow2", "web.qcow2", ("--bus", "sata")),
         ("vmdk", "web.vmdk", ("--firmware", "uefi")),
+        ("iso-bios", "web.iso", ()),
+        ("iso-efi", "web-efi.iso", ("--bus", "scsi")),
+        ("iso", "web-hybrid.iso", ("--firmware", "uefi")),
+        ("iso", "web-hybrid.iso", ("--bus", "sata")),
         ("dynamic-vhd", "web-dynamic.vhd", ("--bus", "scsi")),
     ],
 )

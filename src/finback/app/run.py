@@ -39,7 +39,8 @@ PARTS = ("-kernel", "-initrd.img", "-cmdline")
 # A unified image is no disk, but is booted like one.
 UNIFIED = "uki"
 DISK_FORMATS = {
-    ".img": "raw", ".raw": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk", ".efi": UNIFIED
+    ".img": "raw", ".raw": "raw", ".iso": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk",
+    ".efi": UNIFIED,
 }  # fmt: skip
 
 
@@ -51,8 +52,8 @@ class Request:
     """What the artifacts' names begin with: `web` for web-kernel and so on. Or the file of a disk: `web.qcow2`."""
     firmware: str = "auto"
     """What boots a disk: `bios` or `uefi`. `auto`: a BIOS where there is one, unless the disk is for UEFI only."""
-    bus: str = "virtio"
-    """What a disk that is booted is attached to."""
+    bus: str = ""
+    """What a disk that is booted is attached to. Default: a disc lies in a drive, all others are virtio's."""
     architecture: str = ""
     """Default: what the kernel is made for, else this machine's."""
     memory: int = 1024
@@ -182,7 +183,7 @@ def _disk_started(request: Request, state: Path) -> dict[str, Any]:
     unified = request.disk_format == UNIFIED
     kind = request.firmware
     if kind == "auto":
-        has_bios = architecture == "amd64" and not unified and not request.name.endswith("-efi")
+        has_bios = architecture == "amd64" and not unified and not request.name.endswith(("-efi", "-efi-initrd"))
         kind = "bios" if has_bios else "uefi"
     if kind == "bios" and (unified or architecture != "amd64"):
         raise error("F522", f"no BIOS boots {path.name} on {architecture}", help="use --firmware uefi")
@@ -190,7 +191,8 @@ def _disk_started(request: Request, state: Path) -> dict[str, Any]:
     started: dict[str, Any] = {"architecture": architecture, "firmware": firmware}
     if unified:
         return {**started, "kernel": path}
-    return {**started, "boot": Disk(path=path, format=request.disk_format, bus=request.bus)}
+    bus = request.bus or ("cdrom" if path.suffix == ".iso" else "virtio")
+    return {**started, "boot": Disk(path=path, format=request.disk_format, bus=bus)}
 
 
 def _artifacts(request: Request) -> tuple[Path, Path, str]:

@@ -24,7 +24,7 @@ class Disk:
     format: str = ""
     """QEMU's word. "" is raw."""
     bus: str = "virtio"
-    """`virtio`, `sata`, `nvme` or `scsi`."""
+    """`virtio`, `sata`, `nvme`, `scsi`, or `cdrom`: a drive with a disc in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ def _attached(name: str, kind: str, bus: str, options: str = "") -> list[str]:
         "nvme": ["-device", f"nvme,{drive}"],
         # A controller for each: that is simpler than counting ports, and there are few disks.
         "sata": ["-device", f"ich9-ahci,id={name}-bus", "-device", f"ide-hd,bus={name}-bus.0,{drive}"],
+        "cdrom": ["-device", f"ich9-ahci,id={name}-bus", "-device", f"ide-cd,bus={name}-bus.0,{drive}"],
         "scsi": ["-device", f"virtio-scsi-{bus},id={name}-bus", "-device", f"scsi-hd,bus={name}-bus.0,{drive}"],
     }[kind]
 

@@ -31,10 +31,8 @@ FORMATS = ("raw", "qcow2")
 )
 @click.option(
     "--bus",
-    type=click.Choice(["virtio", "sata", "nvme", "scsi"]),
-    default="virtio",
-    show_default=True,
-    help="What the disk that is booted is attached to.",
+    type=click.Choice(["virtio", "sata", "nvme", "scsi", "cdrom"]),
+    help="What the disk that is booted is attached to. Default: virtio, for NAME.iso cdrom.",
 )
 @click.option("--mem", "memory", type=click.IntRange(16), default=1024, show_default=True, help="Memory in MiB.")
 @click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors.")
@@ -127,7 +125,7 @@ def _request(given: dict[str, Any]) -> Request:
     return Request(
         prefix=given["prefix"],
         firmware=given["firmware"],
-        bus=given["bus"],
+        bus=given["bus"] or "",
         architecture=architecture,
         memory=given["memory"],
         cpus=given["cpus"],

@@ -23,7 +23,7 @@ def image(system: System, contents: Contents) -> Disk:
     """The disc, without the kernel's own files.
 
     Raises:
-        FinbackError: F160, something of the root file system has no place on a disc.
+        FinbackError: F161, something of the root file system has no place on a disc.
 
     """
     entries = [p.entry for p in tree(system, contents) if p.part >= 0]
@@ -31,7 +31,7 @@ def image(system: System, contents: Contents) -> Disk:
         return iso9660.encode(entries, Volume(label=LABEL, epoch=system.epoch))
     except ValueError as failure:
         raise error(
-            "F160", f"the root file system does not fit on a disc: {failure}", help="choose another format"
+            "F161", f"the root file system does not fit on a disc: {failure}", help="choose another format"
         ) from None
 
 

@@ -129,6 +129,27 @@ def test_a_disk_becomes_a_machine(
         assert machine.firmware.variables == tmp_path / "s" / "variables.fd"
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "bus", "uefi"),
+    [("web.iso", "", "cdrom", False), ("web-efi.iso", "", "cdrom", True), ("web-efi-initrd.iso", "", "cdrom", True),
+     ("web-hybrid.iso", "virtio", "virtio", False), ("web.img", "", "virtio", False)],
+)  # fmt: skip
+def test_a_disc_lies_in_a_drive(
+    name: str, given: str, bus: str, uefi: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firmware, "FOLDERS", (tmp_path,))
+    monkeypatch.setattr(run.process, "find", lambda _: "/usr/bin/qemu")
+    described(tmp_path, "x")
+    (tmp_path / name).write_bytes(b"")
+    request = run.Request(
+        prefix=tmp_path / name, state=tmp_path / "s", architecture="amd64", accelerator="tcg", bus=given
+    )
+    machine = run.plan_machine(request, silent)
+    assert machine.boot is not None
+    assert machine.boot.bus == bus
+    assert (machine.firmware is not None) == uefi
+
+
 def test_disks_that_cannot_be_booted(tmp_path: Path) -> None:
     request = run.Request(prefix=tmp_path / "web.qcow2", accelerator="tcg")
     assert code(lambda: run.plan_machine(request, silent)) == "F522"
