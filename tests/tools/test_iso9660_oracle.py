@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from finback.codec import disk, iso9660
 from finback.codec.iso9660 import Boot, Hybrid, Volume
-from finback.tree.content import Inline, read_inline
+from finback.tree.content import Hole, Inline, read_inline
 from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Symlink
 
 pytestmark = pytest.mark.tools
@@ -174,6 +174,22 @@ def test_a_hundred_thousand_names(tmp_path: Path) -> None:
     image = write(tmp_path / "t.iso", entries)
     lines = run("xorriso", "-no_rc", "-indev", image, "-find", "/", "-type", "f", "-exec", "echo").splitlines()
     assert len(lines) == 100_000
+
+
+@xorriso_there
+def test_five_gigabytes_of_nothing_and_an_end(tmp_path: Path) -> None:
+    image, body = tmp_path / "t.iso", (Hole(5 << 30), Inline(b"end"))
+    with image.open("wb") as out:
+        for stretch in iso9660.encode([File(path="big"), File(path="c", content=Inline(b"c"))], ABOUT, {"big": body}):
+            if isinstance(stretch, Hole):
+                out.seek(stretch.size, os.SEEK_CUR)
+            else:
+                out.writelines(read_inline(stretch))
+        out.truncate()
+    line = run("xorriso", "-no_rc", "-indev", image, "-find", "/big", "-exec", "lsdl")
+    assert str((5 << 30) + 3) in line.split()
+    run("xorriso", "-no_rc", "-osirrox", "on", "-indev", image, "-extract", "/c", tmp_path / "c")
+    assert (tmp_path / "c").read_bytes() == b"c"
 
 
 @xorriso_there

@@ -175,6 +175,20 @@ def test_the_kind_follows_from_the_size(size: int, bits: int, per_cluster: int) 
     assert 0 not in reader.table[2 : reader.clusters + 2], "a full volume is exactly as large as its files"
 
 
+@settings(max_examples=30, deadline=None)
+@given(trees(), st.sampled_from([12, 16]), st.sampled_from([2, 4, 8]))
+def test_files_begin_at_clusters_of_the_size_that_is_asked_for(
+    files: dict[str, bytes | None], bits: int, cluster: int
+) -> None:
+    volume = fat.encode(
+        {p: None if b is None else (Inline(b),) for p, b in files.items()}, fat.Settings(bits=bits, cluster=cluster)
+    )
+    assert all(offset % (cluster * fat.SECTOR) == 0 for offset in volume.offsets.values())
+    reader = Reader(b"".join(disk.content(volume.disk, read_inline)))
+    assert reader.per >= cluster
+    assert reader.tree() == whole(files)
+
+
 def test_large_volumes_have_large_clusters() -> None:
     volume = fat.encode({"a": (Hole(300 << 20),), "b": (Inline(b"b"),)})
     head = volume.disk[0]

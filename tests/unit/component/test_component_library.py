@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from finback.component.definition import Keep
 from finback.component.glob import pattern
 from finback.component.library import Library
 from finback.component.module_index import describe, module_name
+from finback.component.select import select
+from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import ARCHITECTURES, Platform
+from finback.tree.content import Inline
+from finback.tree.entry import Directory, File
+
+MakeElf = Callable[..., bytes]
 
 ROOT = Path(__file__).resolve().parents[3]
 LIBRARY = Library((ROOT / "components",))
@@ -56,3 +64,16 @@ def test_modules() -> None:
     for bad in (b"", b"\x7fELF" + b"\2" * 100):
         with pytest.raises(ValueError):  # noqa: PT011
             describe("x.ko", bad)
+
+
+def test_data_is_kept_whatever_machine_it_is_for(make_elf: MakeElf) -> None:
+    loader = File(path="usr/lib/boot/loader.c32", content=Inline(make_elf(machine=3)))
+    unpacked = Unpacked(tree={"usr/lib/boot": Directory(path="usr/lib/boot"), loader.path: loader})
+    glob = ("/usr/lib/boot/*.c32",)
+    assert select(unpacked, Keep(data=glob), Platform())[loader.path] == loader
+    with pytest.raises(FinbackError) as failure:
+        select(unpacked, Keep(paths=glob), Platform())
+    assert failure.value.diagnostics[0].code == "F145"
+    with pytest.raises(FinbackError) as failure:
+        select(unpacked, Keep(data=("/usr/lib/none",)), Platform())
+    assert failure.value.diagnostics[0].code == "F143"
