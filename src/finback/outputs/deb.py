@@ -38,8 +38,8 @@ def image(system: System, contents: Contents, options: Options) -> Disk:
     made = package(system, contents, options)
     tree = list(_tree(made, system))
     read = made.bodies.reader(contents)
-    # Kernel and initrd are compressed already; the least effort passes them through.
-    data = contents.keep(compress(tar.encode(tree, read), deb.METHOD, 1))
+    # Kernel and initrd are compressed already: what dpkg wants to be gzip only wraps them.
+    data = contents.keep(compress(tar.encode(tree, read), deb.METHOD, 0))
     files = [e for e in tree if isinstance(e, File) and e.path != f"./{made.menu_script}"]
     sums = [(e.path.removeprefix("./"), _md5(read(e.content))) for e in files]
     control = {
