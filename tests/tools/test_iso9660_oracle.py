@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from finback.codec import disk, iso9660
@@ -132,6 +132,7 @@ def test_xorriso_finds_the_tree(tmp_path: Path, entries: list[AnyEntry]) -> None
 
 
 @xorriso_there
+@example([Directory(path="0"), Directory(path="00"), Directory(path="000")])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees())
 def test_joliet_and_plain_names_lead_to_the_same_files(tmp_path: Path, entries: list[AnyEntry]) -> None:

@@ -19,6 +19,9 @@ from finback.codec.iso9660.volume import Volume
 from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry
 
+# Readers fetch ahead: drives and kernels past the end of a disc that was just burnt (mkisofs(8), -pad), libisofs past
+# that of the last directory.
+PADDING = 150
 # Sectors of the descriptors: the primary one, that of El Torito, Joliet's, and what ends them.
 FIRST = el_torito.PRIMARY
 
@@ -70,7 +73,7 @@ class _Disc:
         for hierarchy in self._hierarchies:
             self._extents.append(at)
             at = hierarchy.place(at)
-        self._size = self._lay_data(at) * SECTOR
+        self._size = (self._lay_data(at) + PADDING) * SECTOR
         if boot.hybrid:
             self._size = disk.aligned(self._size + hybrid.TAIL, MIB)
 
