@@ -1,7 +1,10 @@
 """Image references: names with an optional tag and digest.
 
-Source: distribution reference grammar (distribution/reference, reference.go); what Docker adds to it: the default
-registry ``docker.io`` and its ``library/``.
+Source: distribution reference grammar (distribution/reference 0.6, reference.go); what Docker adds to it (normalize.go):
+the default registry ``docker.io`` and its ``library/``.
+
+LinuxKit leaves names of three and more components as they are (compat 1.12) and pulls them from docker.io all the same.
+Here they are spelled out as all others are, so that an image has one name.
 """
 
 from __future__ import annotations
@@ -13,12 +16,17 @@ from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 
 DEFAULT_REGISTRY = "docker.io"
-MAX_NAME = 255
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+LEGACY_REGISTRY = "index.docker.io"
+OFFICIAL = "library/"
+# Of the path alone: the domain is not part of a repository's name on its registry.
+MAX_PATH = 255
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 _HOST_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = re.compile(rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
 _TAG = re.compile(r"[\w][\w.-]{0,127}\Z", re.ASCII)
+# Docker takes such a word for the identifier of an image in its own store.
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,32 +46,25 @@ class Reference:
             FinbackError: F030, it is none.
 
         """
+        if _IDENTIFIER.match(text):
+            raise _bad(text, "it is the identifier of an image, not a name")
         rest, at, digest = text.partition("@")
         if at:
             try:
                 Digest.parse(digest)
             except ValueError:
                 raise _bad(text, "what follows @ is not a digest") from None
-        head, slash, last = rest.rpartition("/")
-        last, colon, tag = last.partition(":")
+        registry, remainder = _split(rest)
+        repository, colon, tag = remainder.partition(":")
         if colon and not _TAG.match(tag):
             raise _bad(text, f"{tag!r} is not a tag")
-        name = head + slash + last
-        first, slash, path = name.partition("/")
-        if slash and ("." in first or ":" in first or first == "localhost" or first.startswith("[")):
-            registry, repository = first, path
-        else:
-            registry, repository = DEFAULT_REGISTRY, name
-        if registry in ("index.docker.io", DEFAULT_REGISTRY):
-            registry = DEFAULT_REGISTRY
-            repository = repository if "/" in repository else f"library/{repository}"
         if not _HOST.match(registry):
             raise _bad(text, f"{registry!r} is not a registry")
         if not _PATH.match(repository):
             upper = repository != repository.lower()
             raise _bad(text, "names are in lower case" if upper else f"{repository!r} is not an image name")
-        if len(registry) + len(repository) + 1 > MAX_NAME:
-            raise _bad(text, f"the name is longer than {MAX_NAME} characters")
+        if len(repository) > MAX_PATH:
+            raise _bad(text, f"the name is longer than {MAX_PATH} characters")
         return cls(registry, repository, tag, digest)
 
     @property
@@ -73,15 +74,37 @@ class Reference:
 
     @property
     def familiar_name(self) -> str:
-        """The name as people write it: without the default registry and its ``library/``."""
+        """The name as people write it: without the default registry and its ``library/``, where it reads back so."""
         if self.registry != DEFAULT_REGISTRY:
             return self.name
-        return self.repository.removeprefix("library/")
+        leaf = self.repository.removeprefix(OFFICIAL)
+        short = leaf if "/" not in leaf else self.repository
+        # docker.io/localhost/a is not localhost/a.
+        return short if _split(short) == (self.registry, self.repository) else self.name
+
+    @property
+    def familiar(self) -> str:
+        """The whole reference as people write it."""
+        return f"{self.familiar_name}{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     def __str__(self) -> str:
-        tag = f":{self.tag}" if self.tag else ""
-        digest = f"@{self.digest}" if self.digest else ""
-        return f"{self.name}{tag}{digest}"
+        return f"{self.name}{self._suffix}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The registry, and the rest. Source: distribution/reference, normalize.go, `splitDockerDomain`."""
+    first, slash, rest = text.partition("/")
+    named = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    registry, remainder = (first, rest) if slash and named else (DEFAULT_REGISTRY, text)
+    if registry == LEGACY_REGISTRY:
+        registry = DEFAULT_REGISTRY
+    if registry == DEFAULT_REGISTRY and "/" not in remainder:
+        remainder = OFFICIAL + remainder
+    return registry, remainder
 
 
 def _bad(text: str, why: str) -> Exception:

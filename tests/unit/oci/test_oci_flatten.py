@@ -1,46 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from finback.ground.diagnostic import FinbackError
 from finback.oci.flatten import flatten
-from finback.oci.reference import Reference
 from finback.tree.content import Inline
 from finback.tree.entry import Directory, File, HardLink, Symlink
-
-
-@pytest.mark.parametrize(
-    ("text", "expanded"),
-    [
-        ("nginx", "docker.io/library/nginx"),
-        ("nginx:alpine", "docker.io/library/nginx:alpine"),
-        ("linuxkit/init:abc", "docker.io/linuxkit/init:abc"),
-        ("localhost/a", "localhost/a"),
-        ("host:5000/a/b:1", "host:5000/a/b:1"),
-        ("index.docker.io/library/x", "docker.io/library/x"),
-        ("a@sha256:" + "0" * 64, "docker.io/library/a@sha256:" + "0" * 64),
-    ],
-)
-def test_references_expand_as_docker_has_it(text: str, expanded: str) -> None:
-    assert str(Reference.parse(text)) == expanded
-    assert Reference.parse(expanded) == Reference.parse(text)
-
-
-@pytest.mark.parametrize("text", ["", "UPPER", "a b", "a:", "a@sha256:1", "a//b", "-a", "a/" * 200 + "b", ":tag"])
-def test_bad_references_are_refused(text: str) -> None:
-    with pytest.raises(FinbackError):
-        Reference.parse(text)
-
-
-@given(st.text(max_size=80))
-def test_any_text_is_a_reference_or_an_error(text: str) -> None:
-    try:
-        reference = Reference.parse(text)
-    except FinbackError:
-        return
-    assert Reference.parse(str(reference)) == reference
 
 
 def f(path: str, data: bytes = b"") -> File:
