@@ -1,95 +1,136 @@
-"""tar archives: POSIX ustar with pax extended headers. Reading is the standard library's; writing is deterministic.
+"""tar archives: POSIX ustar with pax extended headers. Writing is deterministic; reading trusts nothing.
 
-Subset read: files, directories, links, devices, fifos; sparse files are refused. Subset written: the same, with pax
-records only where ustar has no room, or where the caller adds some.
+Read are the formats of `finback.codec.tar_header`, and sparse files for who knows what to do with them. Written are
+files, directories, links, devices and fifos, with pax records only where ustar has no room, or the caller adds some.
 
 Source: POSIX.1-2017, pax, "pax Interchange Format"; extended attributes as `SCHILY.xattr.` records.
 """
 
 from __future__ import annotations
 
-import posixpath
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from finback.codec import tar_header
+from finback.codec.tar_header import Member, device, next_member
+from finback.codec.tar_sparse import Sparse, is_sparse, sparse
 from finback.ground.digest import Digest
-from finback.tree.content import Reader, Slice
+from finback.tree.content import Content, Reader, Slice
 from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Symlink
 
-BLOCK = 512
+BLOCK = tar_header.BLOCK
 XATTR = "SCHILY.xattr."
 MAX_ENTRIES = 5_000_000
+MAX_PATH = 4095
+MAX_STEP = 255
+# Characters of UTF-8 have up to four bytes.
+_SHORT = MAX_STEP // 4
+# Of the kernel: XATTR_NAME_MAX, XATTR_SIZE_MAX.
+MAX_XATTR_NAME = 255
+MAX_XATTR = 64 << 10
 _OCTAL_12 = 0o77777777777
 _OCTAL_8 = 0o7777777
+_XATTR = XATTR.encode()
 
 Records = Callable[[AnyEntry], Mapping[str, str]]
+Expand = Callable[[Sparse], Content]
+"""Makes the content of a sparse file of its stretches, which lie in the archive."""
 
 
 def clean(name: str) -> str:
     """A member's name as a tree path.
 
     Raises:
-        ValueError: it leads out of the tree, or holds a NUL.
+        ValueError: it leads out of the tree, holds a NUL, or is longer than a name may be.
 
     """
     if "\0" in name:
         raise ValueError(f"name {name!r} holds a NUL")
-    path = posixpath.normpath("/" + name.lstrip("/"))[1:]
-    if ".." in name.split("/"):
+    steps = [step for step in name.split("/") if step not in ("", ".")]
+    if ".." in steps:
         raise ValueError(f"name {name!r} leads out of the tree")
+    path = "/".join(steps)
+    if len(path) > _SHORT:
+        data = path.encode("utf-8", "surrogateescape")
+        if len(data) > MAX_PATH or any(len(step) > MAX_STEP for step in data.split(b"/")):
+            raise ValueError(f"name {name[:80]!r}... is longer than any file system bears")
     return path
 
 
-def decode(stream: BinaryIO, blob: Digest) -> Iterator[AnyEntry]:
+def decode(stream: BinaryIO, blob: Digest, expand: Expand | None = None) -> Iterator[AnyEntry]:
     """The members of the archive in a seekable *stream*; contents are slices of *blob*.
+
+    Sparse files are refused unless there is an *expand*.
 
     Raises:
         ValueError: it is no archive, is cut short, or has members that no tree can hold.
 
     """
-    import tarfile
+    total = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    for _ in range(MAX_ENTRIES):
+        member = next_member(stream, total)
+        if member is None:
+            return
+        end = member.offset + member.size
+        if is_sparse(member):
+            found, end = sparse(member, stream)
+            if end > total:
+                raise ValueError(f"{_decoded(member.name)}: the archive is cut short")
+            if expand is None:
+                raise ValueError(f"{_decoded(member.name)}: sparse files are not supported here")
+            yield File(content=expand(found), **_attributes(member))
+        else:
+            yield _entry(member, blob)
+        stream.seek(end + -end % BLOCK)
+    raise ValueError("too many members")
 
-    try:
-        with tarfile.open(fileobj=stream, mode="r:", errorlevel=2) as archive:
-            for number, member in enumerate(archive):
-                if number >= MAX_ENTRIES:
-                    raise ValueError("too many members")
-                # The library would otherwise keep every member that it has seen.
-                archive.members = []  # type: ignore[attr-defined]
-                yield _entry(member, blob)
-    except tarfile.TarError as failure:
-        raise ValueError(str(failure)) from None
+
+def _entry(member: Member, blob: Digest) -> AnyEntry:
+    attributes = _attributes(member)
+    match member.kind:
+        case b"0":
+            return File(content=Slice(blob, member.offset, member.size), **attributes)
+        case b"5":
+            return Directory(**attributes)
+        case b"2":
+            return Symlink(target=_target(member), **attributes)
+        case b"1":
+            return HardLink(target=clean(_target(member)), **attributes)
+        case b"3" | b"4":
+            major, minor = device(member)
+            return Device(block=member.kind == b"4", major=major, minor=minor, **attributes)
+        case b"6":
+            return Fifo(**attributes)
+        case unknown:
+            raise ValueError(f"{attributes['path']}: member of unknown type {unknown!r}")
 
 
-def _entry(member, blob: Digest) -> AnyEntry:  # type: ignore[no-untyped-def] # noqa: ANN001
-    path = clean(member.name)
-    common = {
-        "path": path, "mode": member.mode & 0o7777, "uid": member.uid, "gid": member.gid,
-        "mtime": max(0, int(member.mtime)), "xattrs": _xattrs(member.pax_headers),
+def _attributes(member: Member) -> dict[str, Any]:
+    return {
+        "path": clean(_decoded(member.name)), "mode": member.mode, "uid": member.uid, "gid": member.gid,
+        "mtime": member.mtime, "xattrs": _xattrs(member.pax) if member.pax else (),
     }  # fmt: skip
-    if member.issparse():
-        raise ValueError(f"{path}: sparse files are not supported")
-    if member.isreg():
-        return File(content=Slice(blob, member.offset_data, member.size), **common)
-    if member.isdir():
-        return Directory(**common)
-    if member.issym():
-        return Symlink(target=member.linkname, **common)
-    if member.islnk():
-        return HardLink(target=clean(member.linkname), **common)
-    if member.isblk() or member.ischr():
-        return Device(block=member.isblk(), major=member.devmajor, minor=member.devminor, **common)
-    if member.isfifo():
-        return Fifo(**common)
-    raise ValueError(f"{path}: member of unknown type {member.type!r}")
 
 
-def _xattrs(headers: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
-    return tuple(
-        sorted(
-            (k[len(XATTR) :], v.encode("utf-8", "surrogateescape")) for k, v in headers.items() if k.startswith(XATTR)
-        )
-    )
+def _target(member: Member) -> str:
+    target = _decoded(member.link)
+    if not target or "\0" in target or len(member.link) > MAX_PATH:
+        raise ValueError(f"{_decoded(member.name)}: a link to {target[:80]!r}")
+    return target
+
+
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _xattrs(records: Mapping[bytes, bytes]) -> tuple[tuple[str, bytes], ...]:
+    found = {k[len(_XATTR) :]: v for k, v in records.items() if k.startswith(_XATTR)}
+    for name, value in found.items():
+        if not 0 < len(name) <= MAX_XATTR_NAME or len(value) > MAX_XATTR:
+            raise ValueError(f"extended attribute {name[:80]!r} of {len(value)} bytes")
+    return tuple(sorted((_decoded(name), value) for name, value in found.items()))
 
 
 def encode(entries: Iterable[AnyEntry], read: Reader, records: Records | None = None) -> Iterator[bytes | memoryview]:

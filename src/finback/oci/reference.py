@@ -1,6 +1,6 @@
 """Image references: names with an optional tag and digest.
 
-Source: distribution reference grammar (distribution/reference 0.6, reference.go); what Docker adds to it (normalize.go):
+Source: distribution reference grammar (distribution/reference 0.6, reference.go); what Docker adds (normalize.go):
 the default registry ``docker.io`` and its ``library/``.
 
 LinuxKit leaves names of three and more components as they are (compat 1.12) and pulls them from docker.io all the same.
