@@ -48,7 +48,7 @@ def build_components(
                     platform=platform,
                     version=found.pin.version,
                     digest=found.pin.digest,
-                    size=sum(workspace.store.size(layer) for layer in layers),
+                    size=sum(layer.size for layer in layers),
                     packages=len(found.pin.packages),
                 )
             )

@@ -25,7 +25,7 @@ from finback.tree.content import Content, Slice
 from finback.tree.entry import AnyEntry
 
 # Raised whenever the same image would give other bytes.
-CONVERTER = 2
+CONVERTER = 3
 # How many files a warning names.
 NAMED = 5
 
@@ -48,9 +48,9 @@ class StoreContents:
         epoch = self._plan.epoch
         if part.flavour == "kernel":
             assert self._plan.kernel is not None
-            return root_image.linked(modules(self._plan.kernel, flat, self._store, part.prefix))
+            return iter(modules(self._plan.kernel, flat, self._store, part.prefix))
         shape = root_image.init if part.flavour == "init" else root_image.container
-        return root_image.linked(root_image.below(part.prefix, shape(flat, epoch), epoch))
+        return iter(root_image.below(part.prefix, shape(flat, epoch), epoch))
 
     def flat(self, image: Digest) -> list[AnyEntry]:
         """The tree of the image as it is."""

@@ -20,6 +20,7 @@ from finback.ground.digest import Digest
 from finback.host.store import Store
 from finback.oci import flatten
 from finback.resolve.plan import KernelPlan
+from finback.tree import link
 from finback.tree.content import Content, Slice
 from finback.tree.entry import AnyEntry, Directory, File, HardLink
 
@@ -104,7 +105,7 @@ def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefi
 
     """
     everything = list(entries)
-    inner = next((e for e in everything if isinstance(e, File) and e.path == kernel.tar), None) if kernel.tar else None
+    inner = next((e for e in link.only(everything, lambda path: path == kernel.tar) if isinstance(e, File)), None)
     if inner is None and kernel.tar_required:
         raise error(
             "F152",
@@ -113,7 +114,7 @@ def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefi
             help="leave `tar` out to take the modules from the image itself, or write `tar: none`",
         )
     if inner is None:
-        found = [e for e in everything if _bare(e.path).startswith(TREES)] if kernel.tar else []
+        found = link.only(everything, lambda path: _bare(path).startswith(TREES)) if kernel.tar else ()
         return flatten.flatten([_moved(found, prefix)])
     assert isinstance(inner.content, Slice)
     try:

@@ -5,13 +5,17 @@ Source: compat 2.3, with one entry per path instead of duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
-from finback.tree.content import Inline, Slice
+from finback.tree import link
+from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, Directory, File, HardLink, Symlink
 
 DROPPED = frozenset({".dockerenv", "Dockerfile", "dev/console", "dev/pts", "dev/shm", "etc/hostname"})
+# What is there is not of the image.
+REPLACED = frozenset({"etc/hosts", "etc/resolv.conf"})
+GONE = DROPPED | REPLACED
 HOSTS = (
     b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
     b"ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
@@ -32,7 +36,7 @@ def init(entries: Iterable[AnyEntry], epoch: int) -> list[AnyEntry]:
 
 
 def _completed(entries: Iterable[AnyEntry], resolver: AnyEntry, epoch: int) -> list[AnyEntry]:
-    tree = {e.path: e for e in entries if e.path not in DROPPED}
+    tree = {e.path: e for e in link.only(entries, lambda path: path not in GONE)}
     for path in TOUCHED:
         tree.setdefault(path, Directory(path=path, mtime=epoch))
     tree["etc/hosts"] = File(path="etc/hosts", content=Inline(HOSTS), mtime=epoch)
@@ -51,28 +55,3 @@ def below(prefix: str, entries: Iterable[AnyEntry], epoch: int) -> list[AnyEntry
         moved = replace(entry, path=f"{prefix}/{entry.path}")
         out.append(replace(moved, target=f"{prefix}/{moved.target}") if isinstance(moved, HardLink) else moved)
     return out
-
-
-def linked(entries: Iterable[AnyEntry]) -> Iterator[AnyEntry]:
-    """*entries* of one image with the names of one file as hard links to the first, as they were in its layer.
-
-    A flattened image has a file of its own for each name. Two that have the same stretch of a layer are the same file:
-    no archive stores two files in one place.
-    """
-    first: dict[tuple[object, ...], str] = {}
-    for entry in entries:
-        if isinstance(entry, File) and isinstance(entry.content, Slice) and entry.content.size:
-            same = (entry.content, entry.mode, entry.uid, entry.gid, entry.mtime, entry.xattrs)
-            target = first.setdefault(same, entry.path)
-            if target != entry.path:
-                yield HardLink(
-                    path=entry.path,
-                    target=target,
-                    mode=entry.mode,
-                    uid=entry.uid,
-                    gid=entry.gid,
-                    mtime=entry.mtime,
-                    xattrs=entry.xattrs,
-                )
-                continue
-        yield entry

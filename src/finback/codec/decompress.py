@@ -6,7 +6,7 @@ than `WINDOW` is refused: `xz -9` has 64 MiB, and what asks for more asks for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 CHUNK = 1 << 18
@@ -27,6 +27,20 @@ class _Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+_MAGIC = {b"\xfd7zXZ\0": ".xz", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
+
+
+def detect(head: bytes) -> str:
+    """The suffix (one of SUFFIXES) of a stream that begins with *head*."""
+    return next((suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def reader(chunks: Iterable[bytes]) -> Read:
+    """*chunks* to be read; a chunk may be larger than what is asked for."""
+    left = (chunk for chunk in chunks if chunk)
+    return lambda _: next(left, b"")
 
 
 def decompress(read: Read, suffix: str, limit: int) -> Iterator[bytes]:

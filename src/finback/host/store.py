@@ -17,6 +17,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ class Store:
                         f"expected {expected}, got {ingest.digest} ({ingest.size} bytes)",
                         help="what sent it is faulty or has changed; try again, or use another mirror",
                     )
-                temporary.replace(self.path(ingest.digest))
+                self._name(temporary, self.path(ingest.digest))
+                self._verified.add(ingest.digest)
             finally:
                 temporary.unlink(missing_ok=True)
                 ingest.close()
@@ -177,6 +179,27 @@ class Store:
                 raise self._damaged(digest)
             self._verified.add(digest)
         return path
+
+    def stream(self, digest: Digest) -> Iterator[bytes]:
+        """The blob's bytes from its beginning, in chunks of at most 1 MiB, checked when the last one has been given.
+
+        Raises:
+            FinbackError: as `verified`; what was given before was damaged as well.
+
+        """
+        hasher = hashlib.new(digest.algorithm)
+        with self._trouble():
+            try:
+                stream = self.path(digest).open("rb", buffering=0)
+            except FileNotFoundError:
+                raise self._missing(digest) from None
+        with stream:
+            while chunk := self._next(stream):
+                hasher.update(chunk)
+                yield chunk
+        if hasher.hexdigest() != digest.encoded:
+            raise self._damaged(digest)
+        self._verified.add(digest)
 
     def chunks(self, content: Content) -> Iterator[bytes]:
         """The bytes of a content in chunks of at most 1 MiB; the blob behind a slice is checked first.
@@ -276,6 +299,19 @@ class Store:
             help=f"remove the folder {self.root / 'actions'} and run the command again",
         )
 
+    def _next(self, stream: FileIO) -> bytes:
+        with self._trouble():
+            return stream.read(CHUNK)
+
+    def _name(self, temporary: Path, path: Path) -> None:
+        """Give a complete file its name, and have the name on the disk too."""
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
     def _index(self) -> dict[str, Any]:
         path = self.root / "index.json"
         try:
@@ -309,7 +345,9 @@ class Store:
                 out.write(data)
                 if sync:
                     os.fsync(handle)
-                temporary.replace(path)
+                    self._name(temporary, path)
+                else:
+                    temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 

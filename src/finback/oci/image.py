@@ -2,7 +2,7 @@
 
 Layers that finback makes are uncompressed tars, so that an image's digest does not depend on a compressor.
 
-Source: OCI image specification 1.1, manifest.md, config.md.
+Source: OCI image specification 1.1, manifest.md, config.md, layer.md; Docker's image manifest, version 2, schema 2.
 """
 
 from __future__ import annotations
@@ -12,14 +12,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finback.ground.diagnostic import error
+from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
+from finback.ground.platform import Platform
 from finback.host.store import Store
+from finback.oci import manifest
+from finback.oci.manifest import LIMIT, MANIFEST, Descriptor, Document
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-LIMIT = 4 << 20
+COMPRESSIONS = {
+    LAYER: "none",
+    f"{LAYER}+gzip": "gzip",
+    f"{LAYER}+zstd": "zstd",
+    "application/vnd.docker.image.rootfs.diff.tar": "none",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
+}
+MAX_LAYERS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer as the manifest and the configuration describe it."""
+
+    digest: Digest
+    """Of its bytes as they are stored."""
+    size: int
+    compression: str
+    """`none`, `gzip` or `zstd`."""
+    diff_id: Digest
+    """Of its uncompressed bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,51 +50,123 @@ class Image:
     """An image that is in the store."""
 
     digest: Digest
-    manifest: Mapping[str, Any]
+    document: Document
     config: Mapping[str, Any]
-    layers: tuple[Digest, ...]
-    """Uncompressed tars, the bottom one first."""
+    layers: tuple[Layer, ...]
+    """The bottom one first."""
+
+    @property
+    def platform(self) -> Platform:
+        """What the image is for."""
+        return made_for(self.config)
 
 
 def load(store: Store, digest: Digest) -> Image:
     """The image whose manifest has *digest*.
 
     Raises:
-        FinbackError: F402 not in the store, F401 damaged, F124 not an image of a kind that finback reads.
+        FinbackError: F402 not in the store, F401 damaged, F124 not an image of a kind that finback reads, F170 no
+            manifest, F173 a layer that may not be handed out.
+
+    """
+    document = manifest.read(store.read(digest, LIMIT), MANIFEST)
+    if document.config is None or not document.is_image:
+        raise _bad(digest, "an index of images" if document.is_index else f"an artefact of type {document.kind}")
+    body = store.read(document.config.digest, LIMIT)
+    if len(body) != document.config.size:
+        raise _wrong_size(digest, document.config, len(body))
+    config = parse_config(body, digest)
+    layers = describe(document, config)
+    for layer, found in zip(document.layers, layers, strict=True):
+        if store.has(found.digest) and store.size(found.digest) != layer.size:
+            raise _wrong_size(digest, layer, store.size(found.digest))
+    return Image(digest=digest, document=document, config=config, layers=layers)
+
+
+def parse_config(body: bytes, image: Digest) -> dict[str, Any]:
+    """The configuration in *body*, of which only what finback itself relies on is checked.
+
+    Raises:
+        FinbackError: F124, it is no image's configuration.
 
     """
     try:
-        manifest = json.loads(store.read(digest, LIMIT))
-        config = json.loads(store.read(Digest.parse(manifest["config"]["digest"]), LIMIT))
-        layers = []
-        for layer in manifest["layers"]:
-            if layer["mediaType"] != LAYER:
-                raise error(
-                    "F124",
-                    f"image {digest} has a layer of type {layer['mediaType']}",
-                    help=f"this version of finback reads {LAYER}",
-                )
-            layers.append(Digest.parse(layer["digest"]))
-    except (KeyError, TypeError, ValueError) as failure:
-        raise error(
-            "F124", f"{digest} is not an image: {failure!r}", help="the store may be mixed up: delete it"
-        ) from None
-    return Image(digest=digest, manifest=manifest, config=config, layers=tuple(layers))
+        config = json.loads(body)
+        root = config["rootfs"]
+        if root["type"] != "layers" or not all(isinstance(d, str) for d in root["diff_ids"]):
+            raise ValueError("its rootfs is of no known type")
+        made_for(config)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
+        raise _bad(image, f"its configuration can't be read: {failure!r}") from None
+    if not isinstance(config.get("config") or {}, dict):
+        raise _bad(image, "its configuration can't be read")
+    return dict(config)
+
+
+def made_for(config: Mapping[str, Any]) -> Platform:
+    """The platform that a configuration names; both of its words are required, and old tools left out neither."""
+    return Platform(str(config["os"]), str(config["architecture"]), str(config.get("variant") or ""))
+
+
+def describe(document: Document, config: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """The layers that *document* lists, with what *config* says of them.
+
+    Raises:
+        FinbackError: F124, the two do not agree, or a layer is of a type that finback does not read.
+
+    """
+    diff_ids = config["rootfs"]["diff_ids"]
+    if len(diff_ids) != len(document.layers) or len(diff_ids) > MAX_LAYERS:
+        raise _bad(document.digest, f"it has {len(document.layers)} layers, its configuration says {len(diff_ids)}")
+    layers = []
+    for layer, diff_id in zip(document.layers, diff_ids, strict=True):
+        compression = COMPRESSIONS.get(layer.media_type)
+        if compression is None:
+            known = ", ".join(sorted(COMPRESSIONS))
+            raise error(
+                "F124",
+                f"image {document.digest} has a layer of type {layer.media_type}",
+                help=f"use an image whose layers are of these types: {known}",
+            )
+        try:
+            unpacked = Digest.parse(diff_id)
+        except ValueError as failure:
+            raise _bad(document.digest, str(failure)) from None
+        if compression == "none" and unpacked != layer.digest and unpacked.algorithm == layer.digest.algorithm:
+            raise _bad(document.digest, f"layer {layer.digest} is not compressed, and its diff ID is {diff_id}")
+        layers.append(Layer(digest=layer.digest, size=layer.size, compression=compression, diff_id=unpacked))
+    return tuple(layers)
 
 
 def write(store: Store, layers: Sequence[Digest], config: Mapping[str, Any]) -> Digest:
     """Put an image into the store; *layers* are stored uncompressed tars. The digest of its manifest."""
     full = {**config, "rootfs": {"type": "layers", "diff_ids": [str(layer) for layer in layers]}}
-    body = _json(full)
-    config_digest = store.put(body)
-    manifest = {
+    return write_manifest(store, layers, _json(full))
+
+
+def write_manifest(store: Store, layers: Sequence[Digest], config: bytes) -> Digest:
+    """As `write`, with the bytes of a configuration that lists the layers already."""
+    config_digest = store.put(config)
+    body = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": str(config_digest), "size": len(body)},
+        "config": {"mediaType": CONFIG, "digest": str(config_digest), "size": len(config)},
         "layers": [{"mediaType": LAYER, "digest": str(d), "size": store.size(d)} for d in layers],
     }
-    return store.put(_json(manifest))
+    return store.put(_json(body))
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _bad(digest: Digest, why: str) -> FinbackError:
+    return error("F124", f"{digest} is not an image that finback reads: {why}", help="use another version of the image")
+
+
+def _wrong_size(digest: Digest, said: Descriptor, size: int) -> FinbackError:
+    return error(
+        "F124",
+        f"image {digest} says that {said.digest} has {said.size} bytes; it has {size}",
+        help="whoever made the image made a mistake: use another version of it",
+    )
