@@ -96,9 +96,12 @@ class Reference:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The registry, and the rest. Source: distribution/reference, normalize.go, `splitDockerDomain`."""
+    """The registry, and the rest. Source: distribution/reference, normalize.go, `splitDockerDomain`; compat 1.12.
+
+    Docker has since come to take a first step with capitals for a registry too. It is nearly always a slip.
+    """
     first, slash, rest = text.partition("/")
-    named = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    named = "." in first or ":" in first or first == "localhost"
     registry, remainder = (first, rest) if slash and named else (DEFAULT_REGISTRY, text)
     if registry == LEGACY_REGISTRY:
         registry = DEFAULT_REGISTRY
