@@ -57,8 +57,9 @@ def test_references_expand_as_docker_has_it(text: str, expanded: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "UPPER", "UPPER/a", "a b", "a:", "a@sha256:1", "a//b", "-a", "a/" * 200 + "b", ":tag", "a@", "a:b:c", "a/b:c/d", "a/",
-        "/a", "a:.t", "a:-t", "a:" + "t" * 129, "a___b", "a..b", "a._b", "a-", "a_", "host:port/a", "[::1/a", "[::g]/a",
+        "", "UPPER", "A/a", "a b", "a:", "a@sha256:1", "a//b", "-a", "a/" * 200 + "b", ":tag", "a@", "a:b:c", "a/b:c/d",
+        "a/", "/a", "a:.t", "a:-t", "a:" + "t" * 129, "a___b", "a..b", "a._b", "a-", "a_", "host:port/a", "[::1/a",
+        "[::g]/a",
         "a@md5:" + "0" * 32, f"a@sha256:{HEX.replace('0', 'A')}", HEX, "ex_ample.com/a", "a\n", "a:t\n", "é", "a/É",
         "-x.com/a", f"a@sha256:{HEX}@sha256:{HEX}", "host:/a", "docker.io/",
     ],
