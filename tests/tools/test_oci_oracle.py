@@ -64,6 +64,9 @@ class Maker:
         self.parents(path)
         attributes = self.attributes()
         head = path.rpartition("/")[0]
+        # Whiteouts mean paths of the layers below; umoci takes them through links of their own layer.
+        if any(isinstance(e, Symlink) and f"{head}/".startswith(f"{e.path}/") for e in self.layer):
+            kind = "file" if kind in ("whiteout", "opaque") else kind
         match kind:
             case "file":
                 xattrs = (("user.x", rng.randbytes(4)),) if rng.random() < 0.3 else ()
