@@ -56,6 +56,9 @@ class Maker:
                 if not any(e.path == parent for e in self.layer):
                     self.layer.append(Directory(path=parent, **{**self.attributes(), "mode": 0o755}))
 
+    def hides(self, path: str) -> bool:
+        return any(f"{path}/".startswith(f"{h}/") for h in self.hidden)
+
     def add(self) -> None:
         rng, path = self.rng, self.path()
         kind = rng.choice(("file", "file", "file", "directory", "symlink", "link", "whiteout", "opaque", "special"))
@@ -78,7 +81,7 @@ class Maker:
             case "link" if self.known - self.hidden:
                 target = rng.choice(sorted(self.known))
                 # A link in the place of a directory that holds its target: umoci removes the target first.
-                if not any(f"{target}/".startswith(f"{h}/") for h in (*self.hidden, path)):
+                if not target.startswith(f"{path}/"):
                     self.layer.append(HardLink(path=path, target=target, **attributes))
             case "special" if IS_ROOT:
                 made = Device(path=path, block=rng.random() < 0.5, major=rng.randint(1, 9), minor=1, **attributes)
@@ -101,7 +104,9 @@ def layers(seed: int) -> list[list[AnyEntry]]:
             maker.add()
         # First, as archivers write them. umoci looks at a layer's links and files before it looks at later whiteouts;
         # a unit test has whiteouts anywhere.
-        out.append(sorted(maker.layer, key=lambda e: "/.wh." not in f"/{e.path}"))
+        # So does it with links to what their own layer hides.
+        kept = [e for e in maker.layer if not isinstance(e, HardLink) or not maker.hides(e.target)]
+        out.append(sorted(kept, key=lambda e: "/.wh." not in f"/{e.path}"))
     return out
 
 
