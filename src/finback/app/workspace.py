@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finback.app.settings import Settings, data_folder, load_settings
-from finback.ground.diagnostic import error
+from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit
 from finback.ground.platform import Platform
 from finback.host import clock, environment, file
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from finback.resolve.catalogue import Catalogue, Found, Wanted
     from finback.sources import ImageSource, Surroundings
 
+# What a source says when it has no such image, and is asked before others.
+ABSENT = "F188"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -37,6 +39,8 @@ class Workspace:
     """The store's folder. Default: `$XDG_CACHE_HOME/finback`."""
     network: Network | None = None
     """What the command line says of registries; it comes before the settings."""
+    first_sources: tuple[str, ...] = ()
+    """Sources that are asked before all others whether they have an image."""
     _archives: dict[str, Archive] = field(default_factory=dict)
     _store: Store | None = None
     _library: Library | None = None
@@ -130,22 +134,22 @@ class Workspace:
         """Every source of images, asked in their order."""
         from finback.sources import Surroundings
 
-        return _Catalogue(
-            Surroundings(
-                store=self.store,
-                library=self.library,
-                archive=self.archive,
-                registries=self.registries,
-                emit=self.emit,
-            )
+        around = Surroundings(
+            store=self.store,
+            library=self.library,
+            archive=self.archive,
+            registries=self.registries,
+            emit=self.emit,
         )
+        return _Catalogue(around, self.first_sources)
 
 
 class _Catalogue:
-    """Asks the first source that claims a reference."""
+    """Asks the source that a name says, else those to be asked *first*, else the first that claims a reference."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, first: tuple[str, ...]) -> None:
         self._surroundings = surroundings
+        self._first = first
         self._open: dict[str, Catalogue] = {}
 
     @cached_property
@@ -154,15 +158,35 @@ class _Catalogue:
 
         return sorted(SOURCES, key=lambda pair: pair[1].rank)
 
-    def find(self, wanted: Wanted) -> Found:
-        from finback.oci.reference import Reference
+    def _opened(self, name: str, source: ImageSource) -> Catalogue:
+        if name not in self._open:
+            self._open[name] = source.open(self._surroundings)
+        return self._open[name]
 
-        reference = Reference.parse(wanted.reference)
+    def _located(self, name: str) -> Catalogue:
+        """The source *name*, which must be one for images named by their place."""
+        from finback.sources import SOURCES
+
+        places = [n for n, source in self._sources if source.claims is None]
+        if name in SOURCES.names() and name not in places:
+            raise error("F122", f"{name} is no place for images", help=f"places are: {', '.join(sorted(places))}")
+        return self._opened(name, SOURCES.get(name))
+
+    def find(self, wanted: Wanted) -> Found:
+        from finback.oci import located
+
+        reference = located.parse(wanted.reference)
+        if isinstance(reference, located.Located):
+            return self._located(reference.source).find(wanted)
+        for name in self._first:
+            try:
+                return self._located(name).find(wanted)
+            except FinbackError as failure:
+                if failure.diagnostics[0].code != ABSENT:
+                    raise
         for name, source in self._sources:
-            if source.claims(reference):
-                if name not in self._open:
-                    self._open[name] = source.open(self._surroundings)
-                return self._open[name].find(wanted)
+            if source.claims is not None and source.claims(reference):
+                return self._opened(name, source).find(wanted)
         raise error(
             "F122", f"no source of images knows {wanted.reference}", wanted.span, help="name an image of a registry"
         )

@@ -22,7 +22,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(ctx: click.Context, /, **values: Any) -> Any:
         from finback.app.planning import Inputs
 
-        platform = values.pop("arch")
+        platform, docker = values.pop("arch"), values.pop("docker")
         names = ("files", "name", "substitute", "library", "lock_file", "frozen")
         given = {n: values.pop(n) for n in names}
         inputs = Inputs(
@@ -35,6 +35,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             frozen=given["frozen"],
         )
         with open_workspace(ctx) as workspace:
+            workspace.first_sources = ("docker-daemon",) if docker else ()
             return command(inputs=inputs, workspace=workspace, **values)
 
     for option in reversed(
@@ -42,6 +43,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.argument("files", nargs=-1, required=True, metavar="FILE..."),
             click.option("--name", help="Name of the build. Default: that of the last FILE."),
             click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
+            click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
             click.option(
                 "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
             ),

@@ -138,6 +138,19 @@ def describe(document: Document, config: Mapping[str, Any]) -> tuple[Layer, ...]
     return tuple(layers)
 
 
+def is_whole(store: Store, digest: Digest) -> bool:
+    """Whether the image, and all that it needs, is in the store."""
+    if not store.has(digest):
+        return False
+    try:
+        found = load(store, digest)
+    except FinbackError as failure:
+        if {d.code for d in failure.diagnostics} & {"F401", "F402"}:
+            return False
+        raise
+    return all(store.has(layer.digest) or store.has(layer.diff_id) for layer in found.layers)
+
+
 def write(store: Store, layers: Sequence[Digest], config: Mapping[str, Any]) -> Digest:
     """Put an image into the store; *layers* are stored uncompressed tars. The digest of its manifest."""
     full = {**config, "rootfs": {"type": "layers", "diff_ids": [str(layer) for layer in layers]}}

@@ -25,7 +25,7 @@ def unpacked(layer: Layer, store: Store) -> Digest:
     """The stored blob of the layer's uncompressed bytes, made when it is not there.
 
     Raises:
-        FinbackError: F160 the layer is damaged or a bomb, F161 it has another diff ID; F401 the store has damaged it,
+        FinbackError: F180 the layer is damaged or a bomb, F181 it has another diff ID; F401 the store has damaged it,
             F402 it is not there, F403 no space.
 
     """
@@ -49,12 +49,12 @@ def _unpack(layer: Layer, store: Store) -> None:
     except ValueError as failure:
         # When the store is to blame, that comes first.
         store.verified(layer.digest)
-        raise error("F160", f"layer {layer.digest} {failure}", help="use another version of the image") from None
+        raise error("F180", f"layer {layer.digest} {failure}", help="use another version of the image") from None
     except FinbackError as failure:
         if failure.diagnostics[0].code != "F301":
             raise
         raise error(
-            "F161",
+            "F181",
             f"layer {layer.digest} does not unpack to {layer.diff_id}, as its image says",
             help="whoever made the image made a mistake, or means harm: use another one",
         ) from None

@@ -14,7 +14,7 @@ from finback.ground.diagnostic import Diagnostic, FinbackError, blame, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, Span
-from finback.oci.reference import Reference
+from finback.oci import located
 from finback.resolve.catalogue import Catalogue, Found, Wanted
 from finback.resolve.lock import Lock
 from finback.resolve.plan import (
@@ -124,8 +124,8 @@ class _Resolver:
     def _image(self, name: str, span: Span | None) -> Found:
         answer = self._request.substitute(name)
         with blame(span):
-            expanded = str(Reference.parse(answer or name))
-        substitutes = str(Reference.parse(name)) if answer else ""
+            expanded = str(located.parse(answer or name))
+        substitutes = str(located.parse(name)) if answer else ""
         if expanded not in self._found:
             with blame(span):
                 self._found[expanded] = self._find(expanded, span)

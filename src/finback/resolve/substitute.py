@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from finback.ground.diagnostic import error
-from finback.oci.reference import Reference
+from finback.oci import located
 
 Substitute = Callable[[str], str | None]
 """Takes an image name as the spec writes it; gives the name that answers it, or None to leave it as it is."""
@@ -52,7 +52,7 @@ def substitute(rules: Iterable[Rule], library: Substitute | None = None) -> Subs
     fixed = tuple(rules)
 
     def answer(name: str) -> str | None:
-        reference = Reference.parse(name)
+        reference = located.parse(name)
         familiar = reference.familiar_name
         for rule in fixed:
             for spelling in dict.fromkeys((familiar, reference.name)):

@@ -1,7 +1,7 @@
 """Where images come from: one module each, binding `SOURCE`.
 
 A source says which references it answers; the catalogue asks the sources in the order of their `rank`, and the first
-that claims a reference answers it.
+that claims a reference answers it. What is no reference but ``SOURCE:PLACE`` is answered by the source of that name.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Surroundings:
 class ImageSource:
     """The declaration of a source."""
 
-    claims: Callable[[Reference], bool]
     open: Callable[[Surroundings], Catalogue]
+    claims: Callable[[Reference], bool] | None = None
+    """None for a source of images that are named by their place: ``oci-layout:PATH``, with the source's own name."""
     rank: int = 100
     """Lower is asked first."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Span
-from finback.oci.reference import Reference
+from finback.oci import located
 from finback.spec.model import File, Item, Spec, Volume
 from finback.spec.mount import parse_bind
 from finback.spec.settings import check_id_range, check_mode, check_settings, did_you_mean, problem, warning
@@ -98,7 +98,7 @@ def _reference(text: str, span: Span | None) -> Iterator[Diagnostic]:
         yield problem("F030", "the image name is empty", span, "write [REGISTRY/]NAME[:TAG][@DIGEST], such as nginx:1")
         return
     try:
-        Reference.parse(text)
+        located.parse(text)
     except FinbackError as failure:
         for d in failure.diagnostics:
             lower = text.strip().lower() if text != text.strip().lower() else ""
@@ -107,7 +107,7 @@ def _reference(text: str, span: Span | None) -> Iterator[Diagnostic]:
 
 def _parses(text: str) -> bool:
     try:
-        Reference.parse(text)
+        located.parse(text)
     except FinbackError:
         return False
     return bool(text)

@@ -1,0 +1,129 @@
+"""Images in archives of `docker save`: `manifest.json`, configurations, layers as uncompressed tars.
+
+Since Docker 25 such an archive is an OCI layout as well, and is read as that. For an image of an older one a manifest
+is made, of its configuration's very bytes and its uncompressed layers, so that an image has the same digest always.
+
+Source: Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from finback.codec.decompress import decompress, detect, reader
+from finback.ground.diagnostic import FinbackError, error
+from finback.ground.digest import Digest
+from finback.ground.platform import Platform
+from finback.host.store import Store
+from finback.oci import files, image, layer, layout, manifest
+from finback.oci.files import Files
+from finback.oci.reference import Reference
+
+_IDENTIFIER = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?\Z")
+
+
+def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
+    """Put the image called *name* ("": the only one) into the store; its manifest's digest.
+
+    Raises:
+        FinbackError: F182 no such name, or several and none given; F183 a file is not what it should be; F185 this is
+            no such archive; F171 not for this platform; as `layout.take`.
+
+    """
+    if layout.is_layout(found):
+        return layout.take(found, name, platform, store)
+    if not found.has("manifest.json"):
+        raise error("F185", f"{found.label} has no manifest.json", help="name an archive that `docker save` made")
+    try:
+        listed = json.loads(files.read(found, "manifest.json", manifest.LIMIT))
+        entries = [(str(e["Config"]), tuple(map(str, e.get("RepoTags") or ())), tuple(map(str, e["Layers"])))
+                   for e in listed]  # fmt: skip
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
+        raise error(
+            "F185", f"manifest.json in {found.label} can't be read: {failure!r}", help="make the archive anew"
+        ) from None
+    path, _, layers = _named(entries, name, found.label)
+    config = files.read(found, path, manifest.LIMIT)
+    digest = Digest.of(config)
+    said = _IDENTIFIER.match(path)
+    if said and said[1] != digest.encoded:
+        raise _damaged(found, path)
+    parsed = image.parse_config(config, digest)
+    if not manifest.fits(image.made_for(parsed), platform):
+        raise manifest.lacks(found.label, platform, [image.made_for(parsed)])
+    return image.write_manifest(store, _layers(found, layers, parsed, store), config)
+
+
+Listed = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+def _named(entries: Sequence[Listed], name: str, label: str) -> Listed:
+    if name:
+        fitting = [e for e in entries if any(_same(tag, name) for tag in e[1]) or _identified(e[0], name)]
+    else:
+        fitting = list(entries)
+    if len(fitting) != 1:
+        known = ", ".join(tag for e in entries for tag in e[1]) or "none"
+        what = f"has no image {name}" if not fitting and name else f"has {len(fitting)} images, and none is named"
+        raise error("F182", f"{label} {what}", help=f"write PATH:NAME; its names are: {known}")
+    return fitting[0]
+
+
+def _identified(path: str, name: str) -> bool:
+    found = _IDENTIFIER.match(path)
+    return found is not None and found[1] == name.removeprefix("sha256:")
+
+
+def _same(tag: str, name: str) -> bool:
+    try:
+        one, other = Reference.parse(tag), Reference.parse(name)
+    except FinbackError:
+        return tag == name
+    return (one.name, one.tag or "latest") == (other.name, other.tag or "latest")
+
+
+def _layers(found: Files, paths: Sequence[str], config: Mapping[str, Any], store: Store) -> list[Digest]:
+    said = config["rootfs"]["diff_ids"]
+    if len(said) != len(paths):
+        raise error(
+            "F183",
+            f"{found.label} has {len(paths)} layers of an image whose configuration says {len(said)}",
+            help="make the archive anew",
+        )
+    digests = []
+    for path, text in zip(paths, said, strict=True):
+        try:
+            digest = Digest.parse(text)
+        except ValueError:
+            raise _damaged(found, path) from None
+        if not store.has(digest):
+            _copy(found, path, digest, store)
+        digests.append(digest)
+    return digests
+
+
+def _copy(found: Files, path: str, digest: Digest, store: Store) -> None:
+    """Take a layer; some programs compress what the format wants uncompressed."""
+    try:
+        with store.ingest(digest) as ingest:
+            for piece in _plain(found.stream(path)):
+                ingest.write(piece)
+    except ValueError:
+        raise _damaged(found, path) from None
+    except FinbackError as failure:
+        if failure.diagnostics[0].code != "F301":
+            raise
+        raise _damaged(found, path) from None
+
+
+def _plain(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    head = next(chunks, b"")
+    return decompress(reader(chain((head,), chunks)), detect(head), layer.MOST)
+
+
+def _damaged(found: Files, path: str) -> FinbackError:
+    return error("F183", f"{path} in {found.label} is not what its digest says", help="make the archive anew")
