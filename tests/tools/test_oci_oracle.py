@@ -8,15 +8,17 @@ import random
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from finback.codec import tar
 from finback.ground.digest import Digest
+from finback.ground.platform import Platform
 from finback.host.store import Store
-from finback.oci import image
-from finback.oci.flatten import flatten
+from finback.oci import docker_archive, files, image, layout
+from finback.oci.flatten import entries, flatten
 from finback.tree.content import Inline, read_inline
 from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Symlink
 
@@ -200,3 +202,39 @@ def test_layers_mean_what_umoci_makes_of_them(block: int, tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / f"bundle{seed}")
     # Both refuse the rest.
     assert compared > 25
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("docker-archive:{}:docker.io/library/web:1", []),
+        ("oci-archive:{}:web", []),
+        ("oci:{}:web", ["--dest-compress-format", "gzip"]),
+        ("oci:{}:web", ["--dest-compress-format", "zstd"]),
+        ("oci:{}:web", ["--format", "oci"]),
+    ],
+    ids=["docker-archive", "oci-archive", "oci-gzip", "oci-zstd", "oci"],
+)
+def test_what_skopeo_writes_is_read(form: str, options: list[str], tmp_path: Path) -> None:
+    made = layers(38)
+    source = Store(tmp_path / "source")
+    manifest = stored(source, made)
+    source.tag("latest", {"mediaType": image.MANIFEST, "digest": str(manifest), "size": source.size(manifest)})
+    target = tmp_path / "target"
+    command = ["skopeo", "--insecure-policy", "copy", *options, f"oci:{source.root}:latest", form.format(target)]
+    subprocess.run(command, check=True, capture_output=True)
+    store = Store(tmp_path / "store")
+    take = docker_archive.take if form.startswith("docker") else layout.take
+    with files.opened(target, store) as found:
+        digest = take(found, "web:1" if form.startswith("docker") else "web", Platform(), store)
+    ours, theirs = entries(source, manifest), entries(store, digest)
+    assert [replace_content(e, store) for e in theirs] == [replace_content(e, source) for e in ours]
+    assert image.load(store, digest).config["config"]["Cmd"] == ["/a"]
+
+
+def replace_content(entry: AnyEntry, store: Store) -> AnyEntry:
+    """*entry* with the bytes themselves, wherever they are."""
+    if isinstance(entry, File):
+        return replace(entry, content=Inline(b"".join(store.chunks(entry.content))))
+    return entry
