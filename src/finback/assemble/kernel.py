@@ -8,7 +8,7 @@ Source: compat 1.4 and 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,9 @@ def boot(kernel: KernelPlan, image: Digest, store: Store) -> Boot:
     """
     key = canonical.digest(["boot", VERSION, str(image), kernel.binary, kernel.ucode])
     kept = store.recall(key)
-    if not isinstance(kept, dict):
+    if not isinstance(kept, dict) or not all(
+        store.has(Digest.parse(kept[k][0])) for k in ("kernel", "microcode") if kept[k]
+    ):
         kept = _found(kernel, flatten.entries(store, image))
         store.remember(key, kept)
     return Boot(
@@ -51,6 +53,10 @@ def boot(kernel: KernelPlan, image: Digest, store: Store) -> Boot:
         source=kernel.image.reference,
         origin=kernel.origin,
     )
+
+
+def _slices(kept: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    return (kept[key] for key in ("kernel", "microcode") if kept[key])
 
 
 def _slice(kept: Sequence[Any]) -> Slice:

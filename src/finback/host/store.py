@@ -15,58 +15,23 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
+from finback.host import clock
 from finback.host.claim import Claims, lock
+from finback.host.ingest import Ingest
 from finback.tree.content import Content, Inline, Slice
 
 CHUNK = 1 << 20
+# How exactly the last use of a file is known. Each note costs a write.
+USE_SECONDS = 600
 REF_NAME = "org.opencontainers.image.ref.name"
-
-
-class Ingest:
-    """Bytes on their way into the store. `digest` and `size` are known once the block has ended."""
-
-    def __init__(self, handle: int, algorithm: str, limit: int | None) -> None:
-        self._out = os.fdopen(handle, "wb", buffering=0)
-        self._hash = hashlib.new(algorithm)
-        self._limit = limit
-        self.size = 0
-        self.digest = Digest("sha256", "0" * 64)
-
-    def write(self, chunk: bytes | memoryview) -> None:
-        """Append *chunk*.
-
-        Raises:
-            FinbackError: F302, there is more than was allowed.
-
-        """
-        self.size += len(chunk)
-        if self._limit is not None and self.size > self._limit:
-            raise error(
-                "F302",
-                f"more than the {self._limit} bytes that were announced",
-                help="what sent it is faulty or hostile",
-            )
-        self._hash.update(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[self._out.write(view) :]
-
-    def finish(self) -> None:
-        """Compute the digest, and have the bytes on the disk before they get their name."""
-        self.digest = Digest(self._hash.name, self._hash.hexdigest())
-        os.fsync(self._out.fileno())
-
-    def close(self) -> None:
-        """Close the file; this frees its lock."""
-        self._out.close()
 
 
 class Store:
@@ -91,8 +56,8 @@ class Store:
         return self.root / "blobs" / digest.algorithm / digest.encoded
 
     def has(self, digest: Digest) -> bool:
-        """Whether the blob is there."""
-        return self.path(digest).exists()
+        """Whether the blob is there. Whoever asks is about to use it, so this counts as a use."""
+        return self._touch(self.path(digest))
 
     def size(self, digest: Digest) -> int:
         """The blob's size in bytes.
@@ -168,6 +133,7 @@ class Store:
 
         """
         path = self.path(digest)
+        self._touch(path)
         if digest not in self._verified:
             with self._trouble():
                 try:
@@ -229,9 +195,11 @@ class Store:
             FinbackError: F404 or F405, the record can't be read.
 
         """
+        path = self.root / "actions" / key.encoded
         try:
+            self._touch(path)
             with self._trouble():
-                return self._json(self.root / "actions" / key.encoded)
+                return self._json(path)
         except ValueError:
             # A damaged record costs the work it remembers, nothing else.
             return None
@@ -270,6 +238,29 @@ class Store:
         found = (m for m in self._index()["manifests"] if m.get("annotations", {}).get(REF_NAME) == name)
         return next(found, None)
 
+    def named(self) -> list[dict[str, Any]]:
+        """The descriptors in `index.json`.
+
+        Raises:
+            FinbackError: F406, the index is damaged.
+
+        """
+        return list(self._index()["manifests"])
+
+    def untag(self, names: Collection[str]) -> None:
+        """Take *names* from whatever has them.
+
+        Raises:
+            FinbackError: as `tag`.
+
+        """
+        with self.lock("index"), self._trouble():
+            index = self._index()
+            kept = [m for m in index["manifests"] if m.get("annotations", {}).get(REF_NAME) not in names]
+            if kept != index["manifests"]:
+                index["manifests"] = kept
+                self._write_index(index)
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Keep other processes out of a block of the same *name*. The system frees it when a process dies."""
@@ -298,6 +289,19 @@ class Store:
             f"the store says that blob {content.blob} has {content.offset + content.size} bytes, and it has fewer",
             help=f"remove the folder {self.root / 'actions'} and run the command again",
         )
+
+    def _touch(self, path: Path) -> bool:
+        """Note on a file that it is of use still, for whoever collects what is not; whether it is there."""
+        with self._trouble():
+            try:
+                last = path.stat().st_mtime
+            except FileNotFoundError:
+                return False
+        if abs(clock.now() - last) > USE_SECONDS:
+            # Another user's store may be read only.
+            with suppress(OSError):
+                os.utime(path)
+        return True
 
     def _next(self, stream: FileIO) -> bytes:
         with self._trouble():

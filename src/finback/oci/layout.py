@@ -28,6 +28,39 @@ def is_layout(found: Files) -> bool:
     return found.has("oci-layout") and found.has("index.json")
 
 
+def entries(found: Files) -> tuple[Descriptor, ...]:
+    """What the layout's index lists.
+
+    Raises:
+        FinbackError: F182, it lists nothing; as `manifest.read`.
+
+    """
+    index = manifest.read(files.read(found, "index.json", manifest.LIMIT), manifest.INDEX)
+    if not index.manifests:
+        raise error("F182", f"index.json in {found.label} lists no image", help="use a sound OCI image layout")
+    return index.manifests
+
+
+def copy_all(found: Files, entry: Descriptor, store: Store, depth: int = DEPTH) -> None:
+    """Put what *entry* leads to into the store, whatever it is: of an index, all manifests that the layout has.
+
+    Raises:
+        FinbackError: F172 indexes too deep, F183 a blob is not what its descriptor says; as `manifest.read`.
+
+    """
+    if not depth:
+        raise error("F172", f"{found.label}: indexes within indexes, {DEPTH} deep", help="make the layout anew")
+    document = manifest.read(_blob(found, entry), entry.media_type)
+    for inner in document.manifests:
+        # A layout may leave out platforms that its maker did not want.
+        if found.has(_path(inner.digest)):
+            copy_all(found, inner, store, depth - 1)
+    for blob in (document.config, *document.layers):
+        if blob is not None:
+            _copy(found, blob, store)
+    _copy(found, entry, store)
+
+
 def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
     """Put the image called *name* ("": the only one), as it is for *platform*, into the store; its manifest's digest.
 
@@ -36,11 +69,8 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
             not for this platform; F172 indexes too deep; as `manifest.read`, `image.load` and the store.
 
     """
-    index = manifest.read(files.read(found, "index.json", manifest.LIMIT), manifest.INDEX)
-    if not index.is_index:
-        raise error("F182", f"index.json in {found.label} is no index", help="use a sound OCI image layout")
     label = f"{found.label}:{name}" if name else found.label
-    document = _chosen(found, _named(index.manifests, name, found.label), platform, label)
+    document = _chosen(found, _named(entries(found), name, found.label), platform, label)
     config = document.config
     if config is None or not document.is_image:
         raise error("F124", f"{label} is no image but an artefact of type {document.kind}", help="name an image")
@@ -54,9 +84,9 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
     return store.put(document.body)
 
 
-def _named(entries: Sequence[Descriptor], name: str, label: str) -> list[Descriptor]:
+def _named(listed: Sequence[Descriptor], name: str, label: str) -> list[Descriptor]:
     """The entries called *name*; more than one when the platforms of an image are listed singly."""
-    images = [m for m in entries if not m.is_attestation]
+    images = [m for m in listed if not m.is_attestation]
     names = sorted({n for m in images for n in _names(m)})
     if name:
         fitting = [m for m in images if name == str(m.digest) or any(_same(n, name) for n in _names(m))]
