@@ -23,6 +23,8 @@ from finback.resolve.plan import Plan
 from finback.spec.model import Output
 from finback.tree.content import Hole, Slice
 
+# How many damaged blobs a build takes for bad luck. A blob may come to light only as another is made anew.
+MENDINGS = 4
 DEFAULT_FORMAT = "kernel+initrd"
 # Roles of files that are the same in every format.
 SAME = ("kernel", "cmdline")
@@ -63,20 +65,23 @@ def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifac
         FinbackError: with what is wrong; no artifact of a failed format is left.
 
     """
-    try:
-        return _build(inputs, target, workspace)
-    except FinbackError as failure:
-        if not any(d.code == "F401" for d in failure.diagnostics):
-            raise
-        # A damaged blob has been removed from the store; what it held can be made or fetched again.
-        for diagnostic in failure.diagnostics:
-            workspace.emit(
-                Warned(
-                    diagnostic=Diagnostic(
-                        code=diagnostic.code, message=diagnostic.message + "; trying again", severity=Severity.WARNING
+    for _ in range(MENDINGS):
+        try:
+            return _build(inputs, target, workspace)
+        except FinbackError as failure:
+            if not any(d.code == "F401" for d in failure.diagnostics):
+                raise
+            # A damaged blob has been removed from the store; what it held can be made or fetched again.
+            for diagnostic in failure.diagnostics:
+                workspace.emit(
+                    Warned(
+                        diagnostic=Diagnostic(
+                            code=diagnostic.code,
+                            message=diagnostic.message + "; trying again",
+                            severity=Severity.WARNING,
+                        )
                     )
                 )
-            )
     return _build(inputs, target, workspace)
 
 

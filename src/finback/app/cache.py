@@ -140,16 +140,16 @@ def _digest(text: str) -> Digest:
         ) from None
 
 
-def find(name: str, workspace: Workspace) -> tuple[str, Digest]:
-    """The whole name and the digest of what is called *name* in the store.
+def find(name: str, workspace: Workspace) -> tuple[str, Digest, str]:
+    """The whole name, the digest and the media type of what is called *name* in the store.
 
     Raises:
         FinbackError: F189, nothing is.
 
     """
-    named = {n["name"]: n["digest"] for n in _names(workspace.store)}
-    found = _known(name, list(named))
-    return found, _digest(named[found])
+    named = {n["name"]: n for n in _names(workspace.store)}
+    found = named[_known(name, list(named))]
+    return found["name"], _digest(found["digest"]), found["type"]
 
 
 def remove(names: Iterable[str], workspace: Workspace) -> Collected:
@@ -186,7 +186,7 @@ def _known(name: str, known: list[str]) -> str:
     if found is None:
         from difflib import get_close_matches
 
-        near = get_close_matches(str(spellings[-1]), known, 1)
+        near = [n for s in spellings for n in get_close_matches(s, known, 1)]
         hint = f"did you mean {near[0]}?" if near else "`finback cache ls` lists the names"
         raise error("F189", f"nothing in the store is called {name}", help=hint)
     return found

@@ -97,6 +97,7 @@ class Export:
     name: str
     """As it is in the store's index."""
     digest: Digest
+    media_type: str
     platform: Platform
     form: str = "oci"
     given: str = ""
@@ -111,7 +112,7 @@ def write(what: Export, out: BinaryIO, workspace: Workspace) -> None:
 
     """
     store = workspace.store
-    document = manifest.read(store.read(what.digest, manifest.LIMIT))
+    document = manifest.read(store.read(what.digest, manifest.LIMIT), what.media_type)
     for _ in range(layout.DEPTH):
         if not document.is_index:
             break

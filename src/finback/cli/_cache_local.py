@@ -150,9 +150,14 @@ def export(ctx: click.Context, reference: str, platform: str | None, form: str, 
     from finback.host.machine import host_platform
 
     with open_workspace(ctx) as workspace:
-        full, digest = cache.find(reference, workspace)
+        full, digest, kind = cache.find(reference, workspace)
         what = cache_transfer.Export(
-            name=full, digest=digest, platform=_platform(platform) or host_platform(), form=form, given=name
+            name=full,
+            digest=digest,
+            media_type=kind,
+            platform=_platform(platform) or host_platform(),
+            form=form,
+            given=name,
         )
         if outfile == "-":
             cache_transfer.write(what, sys.stdout.buffer, workspace)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from finback.ground.diagnostic import FinbackError, error
+from finback.host.ingest import WholeFile
 from finback.host.store import CHUNK, Store
 from finback.tree.content import Slice
 
@@ -76,11 +77,11 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            with path.open("wb", buffering=0) as out:
+            with WholeFile(path, "wb") as out:
                 yield cast("BinaryIO", out)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb", buffering=0) as out:
+        with WholeFile(temporary, "xb") as out:
             yield cast("BinaryIO", out)
             os.fsync(out.fileno())
         temporary.replace(path)
@@ -207,7 +208,7 @@ def _copy(source: int, out: BinaryIO, piece: Slice) -> bool:
             moved = len(chunk)
             view = memoryview(chunk)
             while view:
-                # A raw stream may take less than it is given.
+                # A raw stream, such as standard output, may take less than it is given.
                 view = view[out.write(view) :]
         left -= moved
         offset += moved

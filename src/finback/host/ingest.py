@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+from typing import Any
 
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
+
+
+class WholeFile(io.FileIO):
+    """A file without a buffer whose writes are whole: a plain one takes what there is room for and says how much."""
+
+    def write(self, data: Any) -> int:
+        """Write all of *data*.
+
+        Raises:
+            OSError: there is no room for all of it.
+
+        """
+        view = memoryview(data).cast("B")
+        size = len(view)
+        while view:
+            view = view[super().write(view) :]
+        return size
 
 
 class Ingest:
     """Bytes on their way into the store. `digest` and `size` are known once the block has ended."""
 
     def __init__(self, handle: int, algorithm: str, limit: int | None) -> None:
-        self._out = os.fdopen(handle, "wb", buffering=0)
+        self._out = WholeFile(handle, "wb")
         self._hash = hashlib.new(algorithm)
         self._limit = limit
         self.size = 0
@@ -34,9 +53,7 @@ class Ingest:
                 help="what sent it is faulty or hostile",
             )
         self._hash.update(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[self._out.write(view) :]
+        self._out.write(chunk)
 
     def finish(self) -> None:
         """Compute the digest, and have the bytes on the disk before they get their name."""

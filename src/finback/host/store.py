@@ -25,7 +25,7 @@ from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.host import clock
 from finback.host.claim import Claims, lock
-from finback.host.ingest import Ingest
+from finback.host.ingest import Ingest, WholeFile
 from finback.tree.content import Content, Inline, Slice
 
 CHUNK = 1 << 20
@@ -345,7 +345,7 @@ class Store:
     def _replace(self, path: Path, data: bytes, *, sync: bool = False) -> None:
         temporary, handle = self._claim(folder=False)
         try:
-            with os.fdopen(handle, "wb", buffering=0) as out:
+            with WholeFile(handle, "wb") as out:
                 out.write(data)
                 if sync:
                     os.fsync(handle)
