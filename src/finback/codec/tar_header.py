@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 BLOCK = 512
 MAX_EXTENSION = 1 << 20
@@ -26,8 +25,7 @@ _DECIMAL = re.compile(rb"\d{1,19}\Z")
 _TIME = re.compile(rb"(-?\d{1,19})(?:\.\d*)?\Z")
 
 
-@dataclass(slots=True)
-class Member:
+class Member(NamedTuple):
     """A member's header, and where its data is."""
 
     name: bytes
@@ -39,23 +37,25 @@ class Member:
     """Bytes of data in the archive."""
     mtime: int
     link: bytes
-    block: bytes = field(repr=False)
+    block: bytes
     """The header itself."""
     pax: Mapping[bytes, bytes]
     sparse: tuple[tuple[bytes, bytes], ...]
     """The pax records that describe a sparse file of format 0.0, in which keys are repeated."""
-    offset: int = 0
+    offset: int
 
 
-@dataclass(slots=True)
 class _Extensions:
     """What headers before a member say about it."""
 
-    name: bytes | None = None
-    link: bytes | None = None
-    pax: dict[bytes, bytes] = field(default_factory=dict)
-    sparse: list[tuple[bytes, bytes]] = field(default_factory=list)
-    count: int = 0
+    __slots__ = ("count", "link", "name", "pax", "sparse")
+
+    def __init__(self) -> None:
+        self.name: bytes | None = None
+        self.link: bytes | None = None
+        self.pax: dict[bytes, bytes] = {}
+        self.sparse: list[tuple[bytes, bytes]] = []
+        self.count = 0
 
 
 def next_member(stream: BinaryIO, total: int) -> Member | None:

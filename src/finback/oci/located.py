@@ -14,7 +14,7 @@ from finback.oci.reference import Reference
 
 RESERVED = frozenset({"docker-archive", "docker-daemon", "oci-layout"})
 _FORM = re.compile(r"([a-z][a-z0-9-]*):(.*)\Z", re.DOTALL)
-_PATH = ("/", "./", "../", "~/")
+_PATH = re.compile(r"/(?!/)|\.\.?/|~/")
 MAX_LENGTH = 4096
 
 
@@ -55,7 +55,8 @@ def parse(text: str) -> AnyReference:
 
     """
     found = _FORM.match(text)
-    if found is None or not (found[1] in RESERVED or found[2].startswith(_PATH)):
+    # What begins with two slashes is a URL, which names no image.
+    if found is None or not (found[1] in RESERVED or _PATH.match(found[2])):
         return Reference.parse(text)
     if not found[2].strip(":") or not found[2].isprintable() or len(text) > MAX_LENGTH:
         raise error(
