@@ -93,7 +93,7 @@ def parse_config(body: bytes, image: Digest) -> dict[str, Any]:
     try:
         config = json.loads(body)
         root = config["rootfs"]
-        if root["type"] != "layers" or not all(isinstance(d, str) for d in root["diff_ids"]):
+        if root.get("type", "layers") != "layers" or not all(isinstance(d, str) for d in root["diff_ids"]):
             raise ValueError("its rootfs is of no known type")
         made_for(config)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:

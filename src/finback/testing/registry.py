@@ -121,7 +121,8 @@ class FakeRegistry:
 
     def put_image(self, name: str, tag: str, layers: list[bytes], architecture: str = "amd64") -> dict[str, Any]:
         """Keep an image of uncompressed layers; its descriptor with a platform."""
-        body = {"os": "linux", "architecture": architecture, "config": {"Cmd": ["/bin/true"]}, "rootfs": {}}
+        root = {"type": "layers", "diff_ids": [str(Digest.of(layer)) for layer in layers]}
+        body = {"os": "linux", "architecture": architecture, "config": {"Cmd": ["/bin/true"]}, "rootfs": root}
         document = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,

@@ -76,7 +76,7 @@ class Bench:
             pins.append(PackagePin(name=name, version="1", architecture="amd64", filename=f"{name}.deb",
                                    size=len(body), digest=self.store.put(body), archive="debian"))  # fmt: skip
         manifest = image.build(component, tuple(pins), AMD64, self.store, EPOCH)
-        (layer,) = oci_image.load(self.store, manifest).layers
+        layer = oci_image.load(self.store, manifest).layers[0].digest
         with self.store.path(layer).open("rb") as stream:
             return {e.path: e for e in tar.decode(stream, layer)}
 
