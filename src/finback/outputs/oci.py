@@ -13,7 +13,7 @@ from typing import Any
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import disk, tar
 from finback.ground.digest import Digest
-from finback.oci.image import MANIFEST
+from finback.oci.manifest import MANIFEST
 from finback.outputs import Format, Options, Written
 from finback.outputs._boot import parts
 from finback.outputs.tar import TAR
