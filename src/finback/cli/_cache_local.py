@@ -67,6 +67,16 @@ def collect(ctx: click.Context, days: float, cap: str | None) -> None:
         _say(cache.collect(days, limit, workspace))
 
 
+@click.command("clean")
+@click.pass_context
+def clean(ctx: click.Context) -> None:
+    """Remove every image, as `gc --unused-for 0 --size 0` does. What was used within the last hour stays."""
+    from finback.app import cache
+
+    with open_workspace(ctx) as workspace:
+        _say(cache.collect(0, 0, workspace))
+
+
 @click.command("du")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context

@@ -16,6 +16,7 @@ for _command in (
     _cache_local.listing,
     _cache_local.remove,
     _cache_local.collect,
+    _cache_local.clean,
     _cache_local.usage,
     _cache_local.verify,
     _cache_local.take,
