@@ -3,7 +3,7 @@
 It holds the modules, a shell and the script that the init image brings, and nothing of the system: the kernel mounts
 the root from the disk. Where everything is built in there is no such initrd.
 
-Source: modules.dep(5), modules.builtin(5); docs/decisions/0006-read-only-roots.md.
+Source: modules.dep(5), modules.builtin(5); docs/decisions/0009-read-only-roots.md.
 """
 
 from __future__ import annotations
