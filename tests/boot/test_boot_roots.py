@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -91,3 +92,27 @@ def test_nginx_answers_from_a_root_on_a_disk(kind: str, root: str, tmp_path: Pat
     assert "root is not written" in console
     assert "run and container are written" in console
     assert "FAILED" not in console
+
+
+@pytest.mark.parametrize("bus", ["virtio", "nvme", "sata", "scsi", "cdrom"])
+def test_the_minimal_system_runs_from_every_bus(bus: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "assemblies/minimal/minimal.yml", tmp_path)
+    build(tmp_path, "minimal", "squashfs")
+    chosen = [] if bus == "virtio" else ["--bus", bus]
+    finback(tmp_path, "run", "--detach", "--accel", "tcg", "--mem", "256", *chosen, "minimal")
+    try:
+        began = time.monotonic()
+        while "service getty" not in finback(tmp_path, "ps", "--timeline", "minimal"):
+            assert time.monotonic() - began < LIMIT
+            time.sleep(1)
+    finally:
+        said = finback(tmp_path, "stop", "minimal", "--timeout", "30")
+    assert "has stopped" in said
+
+
+def finback(folder: Path, *arguments: str) -> str:
+    argv = [sys.executable, "-m", "finback", *arguments]
+    env = {**os.environ, "XDG_STATE_HOME": str(folder / "s")}
+    done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr

@@ -46,7 +46,13 @@ DISK_FORMATS = {
 ROOT = re.compile(r"(.+)-(squashfs|erofs)\.img")
 ROOTS = ("squashfs", "erofs")
 # What the kernel calls the first disk on a bus.
-ROOT_DEVICES = {"virtio": "/dev/vda", "sata": "/dev/sda", "scsi": "/dev/sda", "nvme": "/dev/nvme0n1"}
+ROOT_DEVICES = {
+    "virtio": "/dev/vda",
+    "sata": "/dev/sda",
+    "scsi": "/dev/sda",
+    "nvme": "/dev/nvme0n1",
+    "cdrom": "/dev/sr0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +210,10 @@ def _kernel_started(request: Request) -> dict[str, Any]:
     started = {"architecture": _architecture(request, kernel), "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
     if not root:
         return started
+    bus = request.bus or "virtio"
     if not re.search(r"(^| )root=", cmdline):
-        started["cmdline"] = f"{cmdline} root={ROOT_DEVICES[request.bus]}".strip()
-    return {**started, "boot": Disk(path=request.part(f"-{root}.img"), bus=request.bus)}
+        started["cmdline"] = f"{cmdline} root={ROOT_DEVICES[bus]}".strip()
+    return {**started, "boot": Disk(path=request.part(f"-{root}.img"), bus=bus)}
 
 
 def _disk_started(request: Request, state: Path) -> dict[str, Any]:

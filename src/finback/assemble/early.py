@@ -3,7 +3,7 @@
 It holds the modules, a shell and the script that the init image brings, and nothing of the system: the kernel mounts
 the root from the disk. Where everything is built in there is no such initrd.
 
-Source: modules.dep(5), modules.builtin(5); docs/decisions/0009-read-only-roots.md.
+Source: modules.dep(5), modules.builtin(5); docs/decisions/0010-read-only-roots.md.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ TREE = re.compile(r"((?:usr/)?lib/modules/[^/]+)/modules\.(?:dep|builtin)")
 INDEXES = ("modules.dep", "modules.alias", "modules.softdep", "modules.builtin", "modules.builtin.modinfo")
 # What disks hang on. A machine has one or two of them; which ones is known only there.
 DISKS = (
-    "virtio_blk", "virtio_scsi", "virtio_pci", "virtio_mmio", "nvme", "ahci", "ata_piix", "sd_mod", "xen_blkfront",
-    "hv_storvsc", "vmw_pvscsi", "mptspi", "megaraid_sas", "mmc_block", "dasd_eckd_mod", "usb_storage", "uas",
+    "virtio_blk", "virtio_scsi", "virtio_pci", "virtio_mmio", "nvme", "ahci", "ata_piix", "sd_mod", "sr_mod",
+    "xen_blkfront", "hv_storvsc", "vmw_pvscsi", "mptspi", "megaraid_sas", "mmc_block", "dasd_eckd_mod",
+    "usb_storage", "uas",
 )  # fmt: skip
 # A kernel that has these as modules may be started where it can't reach its root.
 COMMON = ("virtio_blk", "nvme", "sd_mod")

@@ -179,7 +179,9 @@ def artifacts(folder: Path, *suffixes: str) -> None:
 @pytest.mark.parametrize(
     ("built", "name", "bus", "initrd", "root", "device"),
     [
-        (("-squashfs.img", "-squashfs-initrd.img"), "web", "virtio", "web-squashfs-initrd.img", "squashfs", "/dev/vda"),
+        (("-squashfs.img", "-squashfs-initrd.img"), "web", "", "web-squashfs-initrd.img", "squashfs", "/dev/vda"),
+        (("-erofs.img",), "web-erofs.img", "virtio", None, "erofs", "/dev/vda"),
+        (("-erofs.img",), "web", "cdrom", None, "erofs", "/dev/sr0"),
         (("-erofs.img",), "web", "scsi", None, "erofs", "/dev/sda"),
         (("-erofs.img", "-initrd.img"), "web-erofs.img", "nvme", None, "erofs", "/dev/nvme0n1"),
         (("-erofs.img", "-initrd.img"), "web", "virtio", "web-initrd.img", "", ""),

@@ -3,7 +3,7 @@
 Subset: blocks of 4 KiB; files in one row of blocks with the end behind the inode, or in chunks of 1 MiB when they have
 holes; contents that are the same bytes stored once; hard links, symbolic links, devices, fifos, sockets; extended
 attributes, shared ones and ACLs included; superblock checksum. Not written: compression, extra devices, long name
-prefixes for attributes, fragments. Why no compression: docs/decisions/0009-read-only-roots.md.
+prefixes for attributes, fragments. Why no compression: docs/decisions/0010-read-only-roots.md.
 
 Source: the kernel's Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h.
 """
