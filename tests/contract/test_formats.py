@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -140,7 +141,7 @@ def declared(form: Format) -> list[Written]:
         boot=Boot(kernel=Inline(b"k"), kernel_mode=0o644, cmdline="", source=""),
         parts=(),
     )
-    return list(form.write(system, None, Options()))
+    return list(form.write(system, SimpleNamespace(read=read_inline), Options()))
 
 
 def test_a_format_for_some_architectures_names_components_that_can_be_built_for_them() -> None:

@@ -42,6 +42,17 @@ DISK_FORMATS = {
     ".img": "raw", ".raw": "raw", ".iso": "raw", ".qcow2": "qcow2", ".vhd": "vpc", ".vhdx": "vhdx", ".vmdk": "vmdk",
     ".efi": UNIFIED,
 }  # fmt: skip
+# The image of a root that a kernel mounts is no disk to boot from either.
+ROOT = re.compile(r"(.+)-(squashfs|erofs)\.img")
+ROOTS = ("squashfs", "erofs")
+# What the kernel calls the first disk on a bus.
+ROOT_DEVICES = {
+    "virtio": "/dev/vda",
+    "sata": "/dev/sda",
+    "scsi": "/dev/sda",
+    "nvme": "/dev/nvme0n1",
+    "cdrom": "/dev/sr0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +60,9 @@ class Request:
     """What the user asks for."""
 
     prefix: Path
-    """What the artifacts' names begin with: `web` for web-kernel and so on. Or the file of a disk: `web.qcow2`."""
+    """What the artifacts' names begin with: `web` for web-kernel and so on. Or the file of a disk or of a root:
+    `web.qcow2`, `web-squashfs.img`.
+    """
     firmware: str = "auto"
     """What boots a disk: `bios` or `uefi`. `auto`: a BIOS where there is one, unless the disk is for UEFI only."""
     bus: str = ""
@@ -72,12 +85,28 @@ class Request:
     @property
     def name(self) -> str:
         """The machine's name."""
+        root = ROOT.fullmatch(self.prefix.name)
+        if root:
+            return root[1]
         return self.prefix.stem if self.disk_format else self.prefix.name
 
     @property
     def disk_format(self) -> str:
         """QEMU's word for the form of the disk that is to be booted; "" when it is a kernel."""
-        return DISK_FORMATS.get(self.prefix.suffix, "")
+        return "" if ROOT.fullmatch(self.prefix.name) else DISK_FORMATS.get(self.prefix.suffix, "")
+
+    @property
+    def root(self) -> str:
+        """The file system of the root that the kernel mounts: what is named, or is there without an initrd; or ""."""
+        named = ROOT.fullmatch(self.prefix.name)
+        if named:
+            return named[2]
+        built = (k for k in ROOTS if self.part(f"-{k}.img").is_file())
+        return "" if self.part("-initrd.img").is_file() else next(built, "")
+
+    def part(self, suffix: str) -> Path:
+        """The artifact whose name ends with *suffix*."""
+        return self.prefix.with_name(f"{self.name}{suffix}").absolute()
 
 
 def plan_machine(request: Request, emit: Emit) -> Machine:
@@ -170,9 +199,21 @@ def attend(request: Request, emit: Emit) -> tuple[int, Running]:
 
 
 def _kernel_started(request: Request) -> dict[str, Any]:
-    kernel, initrd, cmdline = _artifacts(request)
-    architecture = _architecture(request, kernel)
-    return {"architecture": architecture, "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
+    if not NAME.fullmatch(request.name):
+        raise error(
+            "F522",
+            f"{str(request.prefix)!r} is not the name of an image",
+            help="name it as `build` did: talk for talk.yml",
+        )
+    root = request.root
+    kernel, initrd, cmdline = _artifacts(request, root)
+    started = {"architecture": _architecture(request, kernel), "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
+    if not root:
+        return started
+    bus = request.bus or "virtio"
+    if not re.search(r"(^| )root=", cmdline):
+        started["cmdline"] = f"{cmdline} root={ROOT_DEVICES[bus]}".strip()
+    return {**started, "boot": Disk(path=request.part(f"-{root}.img"), bus=bus)}
 
 
 def _disk_started(request: Request, state: Path) -> dict[str, Any]:
@@ -195,26 +236,24 @@ def _disk_started(request: Request, state: Path) -> dict[str, Any]:
     return {**started, "boot": Disk(path=path, format=request.disk_format, bus=bus)}
 
 
-def _artifacts(request: Request) -> tuple[Path, Path, str]:
-    if not NAME.fullmatch(request.name):
-        raise error(
-            "F522",
-            f"{str(request.prefix)!r} is not the name of an image",
-            help="name it as `build` did: talk for talk.yml",
-        )
-    kernel, initrd, cmdline = (request.prefix.with_name(f"{request.name}{p}").absolute() for p in PARTS)
-    missing = [p.name for p in (kernel, initrd, cmdline) if not p.is_file()]
+def _artifacts(request: Request, root: str) -> tuple[Path, Path | None, str]:
+    """Kernel, initrd and command line. A kernel that has what its *root* needs has no initrd."""
+    kernel, initrd, cmdline = (request.part(p) for p in PARTS)
+    needed = [kernel, initrd, cmdline]
+    if root:
+        initrd, needed = request.part(f"-{root}-initrd.img"), [kernel, cmdline, request.part(f"-{root}.img")]
+    missing = [p.name for p in needed if not p.is_file()]
     if missing:
-        stem = re.sub(r"(\.ya?ml|-kernel|-initrd\.img|-cmdline)$", "", str(request.prefix))
+        stem = re.sub(r"(\.ya?ml|-kernel|(-squashfs|-erofs)?(-initrd)?\.img|-cmdline)$", "", str(request.prefix))
         raise error(
             "F522",
             f"there is no {' and no '.join(missing)} in {kernel.parent}",
-            help=f"build it first: finback build --format kernel+initrd {stem}.yml; then: finback run {stem}",
+            help=f"build it first: finback build -f kernel+{root or 'initrd'} {stem}.yml; then: finback run {stem}",
         )
     text = file.read(cmdline, limit=CMDLINE_LIMIT).decode("utf-8", "surrogateescape")
     if "\0" in text:
         raise error("F522", f"{cmdline} is not a kernel command line", help="build the image again")
-    return kernel, initrd, " ".join(text.split("\n")).strip()
+    return kernel, initrd if initrd.is_file() else None, " ".join(text.split("\n")).strip()
 
 
 def _architecture(request: Request, kernel: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from finback.assemble import root_image
 from finback.assemble.kernel import modules
-from finback.assemble.system import Compression, ImagePart, Part
+from finback.assemble.system import Compression, ImagePart, Make, Part
 from finback.codec import cpio
 from finback.codec.compress import compress, version
 from finback.ground import canonical
@@ -74,6 +74,15 @@ class StoreContents:
             self._emit(Warned(diagnostic=_lost(part, record["lost"])))
         return Slice(Digest.parse(record["blob"]), 0, record["size"])
 
+    def remembered(self, key: Digest, title: str, make: Make) -> Slice:
+        """What *make* gives, which *key* describes: from the store, or made now and kept there."""
+        record = self._kept(key)
+        if record is None:
+            with self._store.lock(f"made-{key.short}"):
+                # Another process may have made it meanwhile.
+                record = self._kept(key) or self._make(key, title, make)
+        return Slice(Digest.parse(record["blob"]), 0, record["size"])
+
     def read(self, content: Content) -> Iterator[bytes]:
         """The bytes of a content, in chunks of at most 1 MiB, verified."""
         return self._store.chunks(content)
@@ -101,6 +110,14 @@ class StoreContents:
     def _kept(self, key: Digest) -> dict[str, Any] | None:
         record = self._store.recall(key)
         return record if isinstance(record, dict) and self._store.has(Digest.parse(record["blob"])) else None
+
+    def _make(self, key: Digest, title: str, make: Make) -> dict[str, Any]:
+        with task(self._emit, f"made {key.short}", title), self._store.ingest() as ingest:
+            for chunk in make():
+                ingest.write(chunk)
+        record = {"blob": str(ingest.digest), "size": ingest.size}
+        self._store.remember(key, record)
+        return record
 
     def _convert(self, part: ImagePart, compression: Compression, key: Digest) -> dict[str, Any]:
         name = part.source.removeprefix("docker.io/")

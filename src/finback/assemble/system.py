@@ -47,6 +47,9 @@ class OwnPart:
 
 Part = ImagePart | OwnPart
 
+Make = Callable[[], Iterator[bytes]]
+"""Makes something anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
@@ -81,6 +84,9 @@ class Contents(Protocol):
 
     def segment(self, part: ImagePart, compression: Compression) -> Slice:
         """The part as a compressed cpio archive: from the cache, or made now and kept."""
+
+    def remembered(self, key: Digest, title: str, make: Make) -> Slice:
+        """What *make* gives, which *key* describes: from the cache, or made now and kept. *title* is what users see."""
 
     def read(self, content: Content) -> Iterator[bytes | memoryview]:
         """The bytes of a content, in chunks of at most 1 MiB, verified."""

@@ -80,11 +80,14 @@ def _start(machine: Machine, bus: str) -> list[str]:
     if machine.kernel is not None:
         argv += ["-kernel", str(machine.kernel)]
     if machine.initrd is not None:
-        argv += ["-initrd", str(machine.initrd), "-append", machine.cmdline]
+        argv += ["-initrd", str(machine.initrd)]
+    if machine.kernel is not None and machine.cmdline:
+        argv += ["-append", machine.cmdline]
     if machine.boot is not None:
         drive = f"if=none,id=boot,format={machine.boot.format or 'raw'},snapshot=on"
         argv += ["-drive", f"{drive},file={_escaped(str(machine.boot.path))}"]
-        argv += _attached("boot", machine.boot.bus, bus, ",bootindex=0")
+        # A kernel that is started directly has the first place already.
+        argv += _attached("boot", machine.boot.bus, bus, "" if machine.kernel is not None else ",bootindex=0")
     return argv
 
 

@@ -78,6 +78,9 @@ FORMATS = ("raw", "qcow2")
 def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
     """Boot NAME-kernel and NAME-initrd.img, as `build` has written them, or NAME when it is a disk or a unified image.
 
+    Where there is no NAME-initrd.img, the kernel mounts NAME-squashfs.img or NAME-erofs.img as its root; NAME may be
+    such a file, too.
+
     The disk stays as it is: what the guest writes to it is gone when it ends.
 
     The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder.

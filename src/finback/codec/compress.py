@@ -91,6 +91,11 @@ def _gathered(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         yield b"".join(small)
 
 
+def zstd_block(block: bytes, level: int) -> bytes:
+    """One frame of *block*, made in one go by this thread."""
+    return bytes(_zstd().compress(block, level))
+
+
 def zstd_decompressor() -> Any:
     """A decompressor of one zstd frame, with the interface of lzma's."""
     return _zstd().ZstdDecompressor()

@@ -1,7 +1,7 @@
 """cpio archives in the "newc" form, which the Linux kernel unpacks as an initramfs.
 
-Subset: files, directories, symbolic and hard links, devices, fifos. Extended attributes have no place in the format and
-are left out; whoever calls says so. Numbers must fit 32 bits.
+Subset: files, directories, symbolic and hard links, devices, fifos, sockets. Extended attributes have no place in the
+format and are left out; whoever calls says so. Numbers must fit 32 bits.
 
 Source: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
 """
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from finback.tree.content import Inline, Reader
-from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Symlink
+from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Socket, Symlink
 
 MAGIC = b"070701"
 TRAILER = "TRAILER!!!"
 BLOCK = 512
-_TYPES = {Directory: 0o040000, File: 0o100000, Symlink: 0o120000, Fifo: 0o010000}
+_TYPES = {Directory: 0o040000, File: 0o100000, Symlink: 0o120000, Fifo: 0o010000, Socket: 0o140000}
 _NUMBERS = b"%08x" * 13
 
 
@@ -151,6 +151,8 @@ def _entry(path: str, mode: int, owner: tuple[int, int, int], device: tuple[int,
         entry = Symlink(path=path, target=content.decode("utf-8", "surrogateescape"))
     elif kind == 0o010000:
         entry = Fifo(path=path)
+    elif kind == 0o140000:
+        entry = Socket(path=path)
     elif kind in (0o020000, 0o060000):
         entry = Device(path=path, block=kind == 0o060000, major=device[0], minor=device[1])
     else:

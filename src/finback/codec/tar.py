@@ -137,6 +137,10 @@ def encode(entries: Iterable[AnyEntry], read: Reader, records: Records | None = 
     """The archive of *entries* in chunks, with the two zero blocks that end it.
 
     *records* gives further pax records for an entry. Every hard link must follow its target.
+
+    Raises:
+        ValueError: there is a socket, for which the format has no place.
+
     """
     for entry in entries:
         size = entry.content.size if isinstance(entry, File) else 0
@@ -187,7 +191,9 @@ def _header(entry: AnyEntry, name: bytes, link: bytes, size: int, kind: bytes | 
     device = (0, 0)
     if isinstance(entry, Device):
         kind, device = (b"4" if entry.block else b"3"), (entry.major, entry.minor)
-    kind = kind or letters[type(entry)]
+    kind = kind or letters.get(type(entry), b"")
+    if not kind:
+        raise ValueError(f"{entry.path}: a tar has no sockets")
     out = bytearray(BLOCK)
     out[0 : len(name)] = name
     out[100:108] = b"%07o\0" % entry.mode

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from finback.codec import disk
+from finback.codec.crc32c import crc32c
 from finback.codec.disk import MIB, Disk
 from finback.tree.content import Inline, Stretch
 
@@ -94,20 +95,3 @@ def _metadata(size: int, guid: UUID) -> bytes:
 def _summed(signature: bytes, body: bytes, size: int) -> bytes:
     blank = (signature + bytes(4) + body).ljust(size, b"\0")
     return signature + struct.pack("<I", crc32c(blank)) + blank[8:]
-
-
-def crc32c(data: bytes) -> int:
-    """Castagnoli's checksum (RFC 3720, appendix B.4)."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = _CRC[(value ^ byte) & 0xFF] ^ value >> 8
-    return value ^ 0xFFFFFFFF
-
-
-def _crc_entry(value: int) -> int:
-    for _ in range(8):
-        value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value
-
-
-_CRC = tuple(map(_crc_entry, range(256)))

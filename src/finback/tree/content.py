@@ -59,3 +59,10 @@ def read_inline(content: Content) -> Iterable[bytes]:
     if isinstance(content, Inline):
         return (content.data,)
     raise TypeError("a slice is read from a store")
+
+
+def part(content: Content, offset: int, size: int) -> Content:
+    """The *size* bytes of *content* from *offset*, which must lie in it."""
+    if isinstance(content, Inline):
+        return Inline(content.data[offset : offset + size])
+    return Slice(content.blob, content.offset + offset, size)

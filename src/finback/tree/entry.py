@@ -72,4 +72,9 @@ class Fifo(Entry):
     mode: int = 0o600
 
 
-AnyEntry = Directory | File | Symlink | HardLink | Device | Fifo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket(Entry):
+    """The name of a socket that nothing listens to."""
+
+
+AnyEntry = Directory | File | Symlink | HardLink | Device | Fifo | Socket

@@ -169,3 +169,52 @@ def test_a_unified_image_is_given_to_the_firmware(tmp_path: Path, monkeypatch: p
     request = run.Request(prefix=tmp_path / "web.efi", architecture="amd64", accelerator="tcg", state=tmp_path / "s")
     argv = " ".join(run.BACKENDS.get("qemu").command(run.plan_machine(request, silent)).argv)
     assert f"unit=1,format=raw,file={tmp_path}/s/variables.fd -kernel {tmp_path}/web.efi -nodefaults" in argv
+
+
+def artifacts(folder: Path, *suffixes: str) -> None:
+    for suffix in suffixes:
+        (folder / f"web{suffix}").write_bytes(b"console=ttyS0" if suffix == "-cmdline" else b"")
+
+
+@pytest.mark.parametrize(
+    ("built", "name", "bus", "initrd", "root", "device"),
+    [
+        (("-squashfs.img", "-squashfs-initrd.img"), "web", "", "web-squashfs-initrd.img", "squashfs", "/dev/vda"),
+        (("-erofs.img",), "web-erofs.img", "virtio", None, "erofs", "/dev/vda"),
+        (("-erofs.img",), "web", "cdrom", None, "erofs", "/dev/sr0"),
+        (("-erofs.img",), "web", "scsi", None, "erofs", "/dev/sda"),
+        (("-erofs.img", "-initrd.img"), "web-erofs.img", "nvme", None, "erofs", "/dev/nvme0n1"),
+        (("-erofs.img", "-initrd.img"), "web", "virtio", "web-initrd.img", "", ""),
+    ],
+)
+def test_a_root_on_a_disk_becomes_a_machine(
+    built: tuple[str, ...], name: str, bus: str, initrd: str | None, root: str, device: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(run.process, "find", lambda _: "/usr/bin/qemu")
+    artifacts(tmp_path, "-kernel", "-cmdline", *built)
+    request = run.Request(
+        prefix=tmp_path / name, architecture="amd64", accelerator="tcg", bus=bus, state=tmp_path / "s"
+    )
+    machine = run.plan_machine(request, silent)
+    assert machine.name == "web"
+    assert (machine.initrd.name if machine.initrd else None) == initrd
+    assert (machine.boot.path if machine.boot else None) == (tmp_path / f"web-{root}.img" if root else None)
+    assert machine.cmdline == f"console=ttyS0 root={device}" if root else "console=ttyS0"
+    argv = " ".join(run.BACKENDS.get("qemu").command(machine).argv)
+    assert f"-append {machine.cmdline}" in argv
+    assert ("-initrd" in argv) == (initrd is not None)
+
+
+def test_a_root_that_the_command_line_names_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.process, "find", lambda _: "/usr/bin/qemu")
+    artifacts(tmp_path, "-kernel", "-squashfs.img")
+    (tmp_path / "web-cmdline").write_text("root=LABEL=x quiet")
+    request = run.Request(prefix=tmp_path / "web", architecture="amd64", accelerator="tcg", state=tmp_path / "s")
+    assert run.plan_machine(request, silent).cmdline == "root=LABEL=x quiet"
+
+
+def test_a_root_without_its_parts_is_refused(tmp_path: Path) -> None:
+    for name in ("web-erofs.img", "web", "."):
+        request = run.Request(prefix=tmp_path / name if name != "." else Path(), accelerator="tcg")
+        assert code(lambda request=request: run.plan_machine(request, silent)) == "F522"

@@ -14,7 +14,7 @@ from finback.codec import ar, cpio, elf, iso9660, tar
 from finback.codec.compress import compress
 from finback.ground.digest import Digest
 from finback.tree.content import Inline, read_inline
-from finback.tree.entry import Device, Directory, Fifo, File, HardLink, Symlink
+from finback.tree.entry import Device, Directory, Fifo, File, HardLink, Socket, Symlink
 
 NAME = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=60).filter(
     lambda s: s not in (".", "..") and not s.startswith(("TRAILER", ".wh."))
@@ -39,7 +39,7 @@ ENTRY = st.one_of(
 TREE = st.lists(ENTRY, max_size=12, unique_by=lambda e: e.path)
 
 
-@given(TREE)
+@given(st.lists(st.one_of(ENTRY, st.builds(Socket, path=PATH, **OWNER)), max_size=12, unique_by=lambda e: e.path))
 def test_cpio_comes_back_as_it_went(tree: list) -> None:
     data = b"".join(bytes(c) for c in cpio.encode(tree, read_inline))
     assert len(data) % 512 == 0
@@ -81,6 +81,11 @@ def test_tar_comes_back_as_it_went(tree: list) -> None:
             assert data[at.offset : at.offset + at.size] == before.content.data
         if isinstance(before, Symlink):
             assert after.target == before.target
+
+
+def test_tar_has_no_place_for_a_socket() -> None:
+    with pytest.raises(ValueError, match="a/s: a tar has no sockets"):
+        list(tar.encode([Socket(path="a/s")], read_inline))
 
 
 def test_tar_carries_xattrs_and_records_that_the_standard_library_reads() -> None:
