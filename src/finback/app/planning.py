@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finback.app.formats import loaders, named
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
@@ -93,6 +92,7 @@ def make_plan(
         FinbackError: whatever loading, resolving or the lock raises.
 
     """
+    from finback.app.formats import loaders, named
     from finback.resolve import lock as locking
     from finback.resolve.resolve import Request, resolve
 

@@ -138,7 +138,7 @@ class Workspace:
             store=self.store,
             library=self.library,
             archive=self.archive,
-            registries=self.registries,
+            registries=lambda: self.registries,
             emit=self.emit,
         )
         return _Catalogue(around, self.first_sources)

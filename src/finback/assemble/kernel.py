@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from finback.assemble.system import Boot
-from finback.codec import tar
 from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
@@ -123,6 +122,8 @@ def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefi
         found = link.only(everything, lambda path: _bare(path).startswith(TREES)) if kernel.tar else ()
         return flatten.flatten([_moved(found, prefix)])
     assert isinstance(inner.content, Slice)
+    from finback.codec import tar
+
     try:
         blob = _blob(inner.content, store)
         with store.verified(blob).open("rb") as stream:

@@ -17,6 +17,7 @@ from finback.component import identity, merged_usr
 from finback.component.definition import Concatenation, ImageConfig
 from finback.component.kernel import kernel_tree, with_parents
 from finback.component.library import Component
+from finback.component.recipe import cached, recipe
 from finback.component.select import licences, matching, select
 from finback.component.unpack import Unpacked, unpack
 from finback.ground import canonical
@@ -29,20 +30,7 @@ from finback.resolve.plan import PackagePin
 from finback.tree.content import Content, Inline
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
 
-# Raised whenever the same inputs would give another image.
-BUILDER = 2
 LABEL = "org.mobyproject.config"
-
-
-def cached(
-    component: Component, pins: Iterable[PackagePin], platform: Platform, store: Store, epoch: int
-) -> Digest | None:
-    """The digest of the image's manifest, when it has been built before and is still in the store."""
-    found = store.recall(_recipe(component, pins, platform, epoch))
-    if not isinstance(found, dict):
-        return None
-    digests = [Digest.parse(d) for d in (found["manifest"], *found["blobs"])]
-    return digests[0] if all(store.has(d) for d in digests) else None
 
 
 def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform, store: Store, epoch: int) -> Digest:
@@ -52,9 +40,9 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
         FinbackError: F134 a package is faulty; F143 to F148 what is to be kept is not there; store errors.
 
     """
-    recipe = _recipe(component, pins, platform, epoch)
-    with store.lock(f"component-{recipe.short}"):
-        done = cached(component, pins, platform, store, epoch)
+    made_of = recipe(component, pins, platform, epoch)
+    with store.lock(f"component-{made_of.short}"):
+        done = cached(made_of, store)
         if done is not None:
             return done
         return_large_buffers()
@@ -68,13 +56,8 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
         layer = ingest.digest
         manifest = image.write(store, [layer], _config(component, pins, platform, epoch))
         blobs = [json.loads(store.read(manifest))["config"]["digest"], str(layer)]
-        store.remember(recipe, {"manifest": str(manifest), "blobs": blobs})
+        store.remember(made_of, {"manifest": str(manifest), "blobs": blobs})
     return manifest
-
-
-def _recipe(component: Component, pins: Iterable[PackagePin], platform: Platform, epoch: int) -> Digest:
-    packages = sorted(str(p.digest) for p in pins)
-    return canonical.digest(["component", BUILDER, component.digest, packages, platform, epoch])
 
 
 def _reader(unpacked: Unpacked):  # type: ignore[no-untyped-def] # noqa: ANN202

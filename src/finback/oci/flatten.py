@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from finback.codec import tar
-from finback.codec.tar_sparse import Sparse
 from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.host.store import Store
 from finback.oci import image
-from finback.oci.layer import unpacked
 from finback.tree.content import Slice
 from finback.tree.entry import AnyEntry, Directory, File, HardLink, Symlink
+
+# Reading layers is rare: what was read is remembered, and most builds read none.
+if TYPE_CHECKING:
+    from finback.codec.tar_sparse import Sparse
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -59,6 +61,9 @@ def entries(store: Store, digest: Digest) -> list[AnyEntry]:
         FinbackError: F125, a layer can't be read as one; whatever `image.load`, `layer.unpacked` and the store raise.
 
     """
+    from finback.codec import tar
+    from finback.oci.layer import unpacked
+
     tree = _Tree()
     for layer in image.load(store, digest).layers:
         blob = unpacked(layer, store)

@@ -1,7 +1,8 @@
 """Where images come from: one module each, binding `SOURCE`.
 
 A source says which references it answers; the catalogue asks the sources in the order of their `rank`, and the first
-that claims a reference answers it. What is no reference but ``SOURCE:PLACE`` is answered by the source of that name.
+that claims a reference answers it. All are imported to be asked, so a module here imports what reads images only where
+it reads one. What is no reference but ``SOURCE:PLACE`` is answered by the source of that name.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Surroundings:
     library: Library
     archive: Callable[[str], Archive]
     """Debian's archive for an OCI architecture; opened when first asked for."""
-    registries: Registries
+    registries: Callable[[], Registries]
+    """The clients of registries; made when first asked for."""
     emit: Emit
 
 

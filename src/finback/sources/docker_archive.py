@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finback.ground.digest import Digest
 from finback.ground.event import task
-from finback.oci import docker_archive, files, located
+from finback.oci import located
 from finback.resolve.catalogue import Found, Wanted
 from finback.sources import ImageSource, Surroundings
 from finback.sources._local import answer, beside
@@ -23,6 +23,8 @@ class ArchiveCatalogue:
             FinbackError: as `docker_archive.take` and `files.opened`; F603, the lock pins another image.
 
         """
+        from finback.oci import docker_archive, files
+
         reference = located.parse(wanted.reference)
         assert isinstance(reference, located.Located)
         path, name = reference.split()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from finback.ground.digest import Digest
 from finback.ground.event import task
-from finback.host import docker
-from finback.oci import docker_archive, files, located
+from finback.oci import located
 from finback.oci.reference import Reference
 from finback.resolve.catalogue import Found, Wanted
 from finback.sources import ImageSource, Surroundings
@@ -26,6 +25,9 @@ class DaemonCatalogue:
                 pins another image.
 
         """
+        from finback.host import docker
+        from finback.oci import docker_archive, files
+
         given = located.parse(wanted.reference)
         reference = Reference.parse(given.place) if isinstance(given, located.Located) else given
         store = self._around.store

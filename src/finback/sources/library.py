@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finback.component import image
 from finback.component.library import Component
+from finback.component.recipe import cached, recipe
 from finback.ground import event
 from finback.ground.diagnostic import error
 from finback.oci import image as oci_image
@@ -41,7 +41,7 @@ class LibraryCatalogue:
             if requirements:
                 archive = self._around.archive(wanted.platform.architecture)
                 pins = archive.solve(requirements, component.definition.without or ())
-        digest = image.cached(component, pins, wanted.platform, self._around.store, EPOCH)
+        digest = cached(recipe(component, pins, wanted.platform, EPOCH), self._around.store)
         if digest is None:
             digest = self._build(component, pins, wanted)
         if wanted.frozen and locked is not None and locked.digest != digest:
@@ -94,6 +94,8 @@ class LibraryCatalogue:
         with event.task(around.emit, f"component {component.name}", title):
             if pins:
                 around.archive(wanted.platform.architecture).fetch(pins)
+            from finback.component import image
+
             return image.build(component, pins, wanted.platform, around.store, EPOCH)
 
 

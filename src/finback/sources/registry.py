@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from finback.ground.diagnostic import Diagnostic, FinbackError
-from finback.oci import pull
 from finback.oci.reference import Reference
 from finback.resolve.catalogue import Found, Wanted
 from finback.resolve.plan import ImagePin
@@ -28,13 +27,15 @@ class RegistryCatalogue:
             FinbackError: F122 the reference names something that is no image; whatever pulling raises.
 
         """
+        from finback.oci import pull
+
         reference = Reference.parse(wanted.reference)
         asked = reference
         if wanted.locked is not None and wanted.locked.digest is not None:
             asked = replace(reference, digest=str(wanted.locked.digest))
         around = self._around
         try:
-            pulled = pull.pull(around.registries, asked, wanted.platform, around.store, around.emit)
+            pulled = pull.pull(around.registries(), asked, wanted.platform, around.store, around.emit)
         except FinbackError as failure:
             failure.diagnostics = tuple(self._advised(d, reference, wanted) for d in failure.diagnostics)
             raise
