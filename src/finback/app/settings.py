@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from finback.ground.diagnostic import blame
+from finback.ground.diagnostic import blame, error
 from finback.ground.source import Origin, Source, origin
 from finback.host import environment, file
 from finback.spec.decode import load
@@ -54,6 +54,9 @@ class Settings:
     """Debian suite of components. Default: trixie."""
     suites: Mapping[str, str] | None = None
     """The suite for single architectures: `s390x: sid`."""
+    check_valid_until: bool | None = key("checkValidUntil")
+    """Refuse a Debian archive whose signed statement has expired. Default: true; false is for archives that keep the
+    past, as APT's `Acquire::Check-Valid-Until`."""
     substitute: tuple[str, ...] | None = None
     """Substitutions, as `--substitute` takes them."""
     library: tuple[str, ...] | None = None
@@ -102,8 +105,19 @@ def load_settings() -> Settings:
         security_mirror=environment.lookup("FINBACK_SECURITY_MIRROR") or settings.security_mirror,
         keyring=environment.lookup("FINBACK_KEYRING") or settings.keyring,
         suite=environment.lookup("FINBACK_SUITE") or settings.suite,
+        check_valid_until=_switch("FINBACK_CHECK_VALID_UNTIL", settings.check_valid_until),
         library=tuple(library.split(os.pathsep)) if library else settings.library,
     )
+
+
+def _switch(variable: str, otherwise: bool | None) -> bool | None:  # noqa: FBT001 - a setting, not a mode
+    """What an environment variable says: `true`, `false`, or nothing."""
+    text = environment.lookup(variable)
+    if not text:
+        return otherwise
+    if text not in ("true", "false"):
+        raise error("F043", f"{variable} is {text!r}", help="write true or false, or leave it out")
+    return text == "true"
 
 
 def data_folder(kind: str) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finback.app.settings import Settings, data_folder, load_settings
-from finback.ground.diagnostic import FinbackError, error
-from finback.ground.event import Emit
+from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
+from finback.ground.event import Emit, Warned
 from finback.ground.platform import Platform
 from finback.host import clock, environment, file
 from finback.host.store import Store
@@ -115,10 +115,25 @@ class Workspace:
                 suites=(suite,) if rolling or self.settings.mirror else (suite, f"{suite}-updates"),
                 keyring=self._keyring(),
                 now=int(clock.now()),
+                accept_expired=self.settings.check_valid_until is False,
             )
+            if settings.accept_expired:
+                self._warn_of_expiry()
             debian = Platform("linux", architecture).names.debian
             self._archives[architecture] = Archive(settings, self.store, Fetcher(), debian)
         return self._archives[architecture]
+
+    def _warn_of_expiry(self) -> None:
+        self.emit(
+            Warned(
+                diagnostic=Diagnostic(
+                    code="F313",
+                    message="Debian's archive is taken even if its signed statement has expired (checkValidUntil)",
+                    help="security updates may be missing; use this only for archives that keep the past",
+                    severity=Severity.WARNING,
+                )
+            )
+        )
 
     def _keyring(self) -> bytes:
         path = Path(self.settings.keyring) if self.settings.keyring else KEYRING

@@ -77,7 +77,8 @@ def check(release: Release, suite: str, now: int, name: str, *, expired: bool = 
         raise error(
             "F313",
             f"{name} was good until {_shown(release.valid_until)}, and it is {_shown(now)}",
-            help="the mirror is no longer updated, or this machine's clock is wrong; use another mirror",
+            help="the mirror is no longer updated, or this machine's clock is wrong; use another mirror, or set "
+            "checkValidUntil: false (FINBACK_CHECK_VALID_UNTIL=false) for an archive that keeps the past",
         )
     if release.date > now + TOLERANCE:
         raise error(
