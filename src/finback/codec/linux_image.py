@@ -1,20 +1,22 @@
 """Kernel images: which architecture one is for, and which version it says it is.
 
-Subset: bzImage, and the Image files of arm64 and riscv64, which carry no version. Other forms (gzip'd ones, s390x) are
-not recognised.
+Subset: bzImage; the Image files of arm64 and riscv64 and the image of s390x, which carry no version. Other forms, such as
+gzip'd ones, are not recognised.
 
-Source: Linux's Documentation/arch: x86/boot.rst, arm64/booting.rst, riscv/boot-image-header.rst.
+Source: Linux's Documentation/arch: x86/boot.rst, arm64/booting.rst, riscv/boot-image-header.rst; the entry point of
+arch/s390/boot/head.S.
 """
 
 from __future__ import annotations
 
-HEAD = 0x210
+HEAD = 0x10010
 # A bzImage's set-up code, where its version is, has at most 64 sectors.
 VERSION_HEAD = 64 * 512
 _MAGICS = (
     (0x202, b"HdrS", "amd64"),
     (0x38, b"ARM\x64", "arm64"),
     (0x38, b"RSC\x05", "riscv64"),
+    (0x10008, b"S390EP", "s390x"),
 )
 
 

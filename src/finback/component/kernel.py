@@ -25,6 +25,7 @@ from finback.tree.entry import AnyEntry, Directory, File
 MODULES = "usr/lib/modules"
 # The largest module of Debian has 12 MB.
 MODULE_LIMIT = 64 << 20
+_IMAGE = re.compile(r"boot/vmlinu[xz]-(.+)|usr/lib/modules/([^/]+)/vmlinu[xz]")
 _COMPRESSED = re.compile(r"\.(?:xz|zst|gz)\Z")
 
 
@@ -43,8 +44,8 @@ def kernel_tree(unpacked: Unpacked, wanted: KernelModules, scratch: Path, epoch:
         FinbackError: F146 the packages hold no kernel, or several; F147 a module is not there; F148 one is faulty.
 
     """
-    image = _image(unpacked, wanted)
-    root = f"{MODULES}/{image.split('-', 1)[1]}"
+    image, release = _image(unpacked, wanted)
+    root = f"{MODULES}/{release}"
     kernel = unpacked.tree[image]
     tree: dict[str, AnyEntry] = {"kernel": replace(kernel, path="kernel")}
     owners = {"kernel": unpacked.owners[image]}
@@ -85,8 +86,9 @@ def kernel_tree(unpacked: Unpacked, wanted: KernelModules, scratch: Path, epoch:
     return KernelTree(tree=tree, owners=owners)
 
 
-def _image(unpacked: Unpacked, wanted: KernelModules) -> str:
-    images = [p for p in unpacked.tree if re.fullmatch(r"boot/vmlinu[xz]-.+", p)]
+def _image(unpacked: Unpacked, wanted: KernelModules) -> tuple[str, str]:
+    """The path of the kernel, and its release. Later suites than trixie have it beside its modules."""
+    images = {p: m[1] or m[2] for p in unpacked.tree if (m := _IMAGE.fullmatch(p))}
     if len(images) != 1:
         found = ", ".join(images) or "none"
         raise error(
@@ -95,7 +97,7 @@ def _image(unpacked: Unpacked, wanted: KernelModules) -> str:
             wanted.origin.span,
             help="name one image package",
         )
-    return images[0]
+    return images.popitem()
 
 
 def with_parents(tree: dict[str, AnyEntry], epoch: int) -> dict[str, AnyEntry]:
