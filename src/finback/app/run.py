@@ -11,14 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator
+from finback.app import accelerator, initrd_memory
 from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
 from finback.backends import BACKENDS, Disk, Forward, Machine
 from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
-from finback.assemble import memory
-from finback.codec import initramfs, iso9660, linux_image
+from finback.codec import iso9660, linux_image
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit
 from finback.host import child, clock, environment, file, folder, port, process
@@ -210,7 +209,7 @@ def _kernel_started(request: Request) -> dict[str, Any]:
     root = request.root
     kernel, initrd, cmdline = _artifacts(request, root)
     if initrd is not None:
-        _check_memory(request, initrd, cmdline)
+        initrd_memory.check(initrd, request.memory, cmdline)
     started = {"architecture": _architecture(request, kernel), "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
     if not root:
         return started
@@ -258,31 +257,6 @@ def _artifacts(request: Request, root: str) -> tuple[Path, Path | None, str]:
     if "\0" in text:
         raise error("F522", f"{cmdline} is not a kernel command line", help="build the image again")
     return kernel, initrd if initrd.is_file() else None, " ".join(text.split("\n")).strip()
-
-
-def _check_memory(request: Request, initrd: Path, cmdline: str) -> None:
-    """Make sure that the kernel can unpack *initrd*. One that can't be read is the kernel's affair.
-
-    Raises:
-        FinbackError: F533, it has not enough memory for that.
-
-    """
-    packed, limited = initrd.stat().st_size, memory.limited(cmdline)
-    given = request.memory * memory.MIB
-    with file.opened(initrd) as stream:
-        try:
-            size = initramfs.unpacked(stream.read, max(0, given - packed) // (2 if limited else 1))
-        except ValueError:
-            return
-    needed = memory.least(memory.Footprint(size), packed, limited=limited)
-    if needed <= given:
-        return
-    raise error(
-        "F533",
-        f"{request.memory} MiB of memory are too little: the kernel can't unpack {initrd.name}",
-        help="give more: `finback build --json` states how much; or build with --format kernel+squashfs",
-        notes=[f"it is {packed / memory.MIB:.1f} MiB long; what is in it may take half of the rest of the memory"],
-    )
 
 
 def _architecture(request: Request, kernel: Path) -> str:
