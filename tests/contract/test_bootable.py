@@ -13,7 +13,7 @@ from finback.assemble import build as assembling
 from finback.assemble.bootable import CHECKS
 from finback.assemble.contents import StoreContents
 from finback.codec import tar
-from finback.ground.diagnostic import Diagnostic, FinbackError, Severity
+from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.event import Event, Warned
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, Source, Span
@@ -113,7 +113,8 @@ class Bench:
                 origin=origin("kernel", "cmdline"),
             ),
             init=(self.pin("init", self.init, "init"),) if self.init else (),
-            services=(self.container("web", self.settings), *self.more), files=self.files,
+            services=(self.container("web", self.settings), *(c for c in self.more if c.section == "services")),
+            onshutdown=tuple(c for c in self.more if c.section == "onshutdown"), files=self.files,
         )  # fmt: skip
 
     def run(self, *, enabled: bool = True) -> None:
@@ -356,11 +357,30 @@ def test_a_program_is_found_or_may_be_mounted(bench: Bench, settings: Settings) 
     bench.run()
 
 
-def test_a_read_only_root_without_a_mount_point(bench: Bench) -> None:
-    bench.settings = replace(bench.settings, readonly=True, tmpfs=("/run/x", "/usr"))
-    (warning,) = bench.warnings()
-    assert (warning.code, warning.span, warning.severity) == ("F193", at("tmpfs"), Severity.WARNING)
-    assert "/run/x" in warning.message
+@pytest.mark.parametrize("place", ["/usr/bin/web", "/usr/bin/web/deep"])
+def test_a_file_is_in_the_way_of_a_mount(bench: Bench, place: str) -> None:
+    bench.web.append(executable("opt/tool"))
+    bench.settings = Settings(command=("/opt/tool",), tmpfs=("/new/folder", "/usr/bin", "/usr/bin/x", "/mnt"))
+    bench.run()
+    bench.settings = replace(bench.settings, tmpfs=(f"{place}:rw",))
+    assert (bench.refused().code, bench.refused().span) == ("F193", at("tmpfs"))
+
+
+def test_what_only_a_label_asks_for_is_a_warning(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, binds=("/root/none:/a", "/root/added:/b"))
+    web = bench.container("web", bench.settings)
+    added = Origin(at("image"), {("binds.add",): at("binds"), ("binds.add", 0): at("binds")})
+    bench.settings = replace(bench.settings, binds=None)
+    bench.more = (replace(web, origin=added, index=1, name="two"),)
+    assert (bench.refused().span, "/root/added" in bench.refused().message) == (at("binds"), True)
+    (first, *_) = [e.diagnostic for e in bench.events if isinstance(e, Warned)]
+    assert (first.code, "/root/none" in first.message) == ("F192", True)
+
+
+def test_the_shutdown_keeps_no_machine_from_its_work(bench: Bench) -> None:
+    last = replace(bench.container("last", Settings(command=("none",)), 1), section="onshutdown")
+    bench.more = (last,)
+    assert [w.code for w in bench.warnings()] == ["F191"]
 
 
 def test_a_user_that_is_not_mapped(bench: Bench) -> None:

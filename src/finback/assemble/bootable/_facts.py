@@ -28,6 +28,8 @@ class Questions:
     programs: tuple[Program, ...] = ()
     paths: tuple[str, ...] = ()
     """Whether something is there, or may come to be there at run time."""
+    folders: tuple[str, ...] = ()
+    """Whether a folder is there, or nothing that would be in the way of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Answers:
 
     troubles: list[list[str]] = field(default_factory=list)
     there: list[bool] = field(default_factory=list)
+    free: list[bool] = field(default_factory=list)
 
 
 def of_container(subject: Subject, image: Digest, questions: Questions) -> Answers:
@@ -82,12 +85,22 @@ def _remembered(
 ) -> Answers:
     kept = subject.store.recall(key)
     if isinstance(kept, dict):
-        return Answers(kept["troubles"], kept["there"])
+        return Answers(kept["troubles"], kept["there"], kept["free"])
     tree = view()
-    answers = Answers([trouble(tree, p) for p in questions.programs], _there(tree, questions.paths, unknown))
-    subject.store.remember(key, {"troubles": answers.troubles, "there": answers.there})
+    answers = Answers(
+        troubles=[trouble(tree, p) for p in questions.programs],
+        there=_there(tree, questions.paths, unknown),
+        free=[_free(tree, p) for p in questions.folders],
+    )
+    subject.store.remember(key, {"troubles": answers.troubles, "there": answers.there, "free": answers.free})
     return answers
 
 
 def _there(view: View, paths: Sequence[str], unknown: Sequence[str]) -> list[bool]:
     return [view.resolve(p).split("/")[0] in unknown or view.exists(p) for p in paths]
+
+
+def _free(view: View, path: str) -> bool:
+    steps = view.resolve(path).split("/")
+    found = (view.find("/".join(steps[:depth])) for depth in range(1, len(steps) + 1))
+    return all(e is None or isinstance(e, Directory) for e in found)

@@ -1,7 +1,8 @@
 """What a container mounts from the machine is there: in the root, or made by a step before.
 
 A container that may write to a folder of the machine may make anything below it; what is mounted at run time is not
-known either. Volumes are checked as the system is put together (F038, F039).
+known either. What only an image's label asks for is a warning: an optional file may be left out on purpose. Volumes are
+checked as the system is put together (F038, F039).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from finback.assemble.bootable import Subject
 from finback.assemble.bootable._facts import Questions, of_root
-from finback.ground.diagnostic import Diagnostic
+from finback.ground.diagnostic import Diagnostic, Severity
 from finback.ground.source import Span
 from finback.resolve.plan import Container, Plan
 from finback.spec.mount import parse_bind
@@ -26,6 +27,8 @@ class _Use:
     source: str
     readonly: bool
     span: Span | None
+    own: bool
+    """The spec itself asks for it, not the image's label."""
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
@@ -48,23 +51,32 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             span=use.span,
             help=f"make it with `files:` (path: {use.source[1:]}, directory: true), or with `runtime: mkdir:` of "
             f"{use.container.name}, or leave the bind out",
+            severity=Severity.ERROR if use.own and use.container.section != "onshutdown" else Severity.WARNING,
         )
 
 
 def _uses(container: Container) -> Iterator[_Use]:
     """The paths of the machine that *container* mounts."""
     settings, origin = container.settings, container.origin
-    for number, text in enumerate(settings.binds or ()):
+    binds = settings.binds or ()
+    # Those of the label come first, then those that `binds.add` adds.
+    added = len(binds) - sum(steps[0] == "binds.add" and len(steps) == 2 for steps in origin.spans)
+    whole = ("binds",) in origin.spans
+    for number, text in enumerate(binds):
         bind = parse_bind(text)
         if bind.source.startswith("/"):
-            yield _Use(container, posixpath.normpath(bind.source), "ro" in bind.options, origin.at("binds", number))
+            more = not whole and number >= added
+            span = origin.at("binds.add", number - added) if more else origin.at("binds", number)
+            path = posixpath.normpath(bind.source)
+            yield _Use(container, path, "ro" in bind.options, span, own=whole or more)
     own = [("mounts", m) for m in settings.mounts or ()]
     own += [("runtime", m) for m in (settings.runtime.mounts if settings.runtime else None) or ()]
     for key, mount in own:
         options = mount.options or ()
         bound = mount.type == "bind" or "bind" in options or "rbind" in options
         if bound and mount.source and mount.source.startswith("/") and "remount" not in options:
-            yield _Use(container, posixpath.normpath(mount.source), "ro" in options, origin.at(key))
+            path = posixpath.normpath(mount.source)
+            yield _Use(container, path, "ro" in options, origin.at(key), own=(key,) in origin.spans)
 
 
 def _made(plan: Plan) -> set[str]:

@@ -36,13 +36,15 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         message, remedy = describe(found)
         origin = container.origin
         own = ("command",) in origin.spans and found[0] in ("absent", "mode")
+        # What fails at the shutdown does not keep a machine from its work.
+        optional = container.section == "onshutdown" or (foreign and found[0] in ("machine", "format"))
         yield Diagnostic(
             code="F191",
             message=f"{container.name} {message}",
             span=origin.at("command") if own else origin.at("image"),
             help=remedy,
             notes=(f"its image is {container.image.reference}",),
-            severity=Severity.WARNING if foreign and found[0] in ("machine", "format") else Severity.ERROR,
+            severity=Severity.WARNING if optional else Severity.ERROR,
         )
 
 
