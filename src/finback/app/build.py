@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,8 +12,10 @@ from finback.app.formats import find, named
 from finback.app.planning import Inputs, make_plan
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
+from finback.assemble import memory
+from finback.assemble.bootable import Subject, findings
 from finback.assemble.contents import StoreContents
-from finback.assemble.system import Compression, Piece, System
+from finback.assemble.system import Compression, Contents, ImagePart, Piece, System
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.event import Warned, task
 from finback.ground.source import Span
@@ -40,6 +42,8 @@ class Artifact:
     media_type: str
     size: int
     format: str
+    memory: int | None = None
+    """MiB of memory with which the machine boots from it, where it has an initrd; services may need more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class Target:
     compression: Compression | None = None
     size: str | None = None
     """Size of disks, such as `4G`."""
+    check: bool = True
+    """Refuse what can't boot."""
 
 
 def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
@@ -90,13 +96,72 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
     chosen = choose_formats(plan, target)
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
+    check(system, chosen, contents, target, workspace)
     outputs = [(name, tuple(form.write(system, contents, options))) for name, form, options in chosen]
     _check_names(system, outputs)
     made: list[Artifact] = []
     for name, written in outputs:
         with task(workspace.emit, f"format {name}", f"writing {name}"):
             made += _write(name, written, target, workspace, system)
-    return tuple(made)
+    return tuple(_with_memory(a, system, chosen, contents, workspace) for a in made)
+
+
+def check(
+    system: System,
+    chosen: Sequence[tuple[str, Format, Options]],
+    contents: Contents,
+    target: Target,
+    workspace: Workspace,
+) -> None:
+    """Make sure, before anything is written, that *system* can boot.
+
+    Raises:
+        FinbackError: F190 to F197, all that was found.
+
+    """
+    if not target.check:
+        message = "nothing was checked: this image may not boot, or its containers may not start"
+        workspace.emit(
+            Warned(
+                diagnostic=Diagnostic(
+                    code="F198", message=message, help="leave out --no-check", severity=Severity.WARNING
+                )
+            )
+        )
+        return
+    subject = Subject(
+        system=system,
+        roots=frozenset(form.root for _, form, _ in chosen),
+        store=workspace.store,
+        contents=contents,
+        memory={name: form.memory for name, form, _ in chosen if form.memory is not None},
+    )
+    found = tuple(findings(subject))
+    errors = [f for f in found if f.severity is Severity.ERROR]
+    for finding in found:
+        if finding.severity is Severity.WARNING:
+            workspace.emit(Warned(diagnostic=finding))
+    if errors:
+        raise FinbackError(*errors)
+
+
+def _with_memory(
+    made: Artifact,
+    system: System,
+    chosen: Sequence[tuple[str, Format, Options]],
+    contents: Contents,
+    workspace: Workspace,
+) -> Artifact:
+    """*made* with the memory that it states. Every part of an initrd has been converted by now."""
+    boot = system.boot
+    form, options = next((f, o) for name, f, o in chosen if name == made.format)
+    if boot is None or form.root != "initrd" or made.role in SAME:
+        return made
+    parts = [p for p in system.parts if isinstance(p, ImagePart)]
+    initrd = sum(contents.segment(p, options.compression).size for p in parts)
+    tree = memory.of_system(system, workspace.store, contents)
+    needed = memory.stated(tree, initrd, boot.kernel.size, limited=memory.limited(boot.cmdline))
+    return replace(made, memory=needed // memory.MIB)
 
 
 def _check_names(system: System, outputs: Sequence[tuple[str, tuple[Written, ...]]]) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator
+from finback.app import accelerator, initrd_memory
 from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
@@ -114,7 +114,8 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
 
     Raises:
         FinbackError: F520 no QEMU, F522 artifacts are missing or not for this architecture, F521 no such acceleration,
-            F524 no place for the state, F529 the networking does not go with the rest.
+            F524 no place for the state, F529 the networking does not go with the rest,
+            F533 there is too little memory.
 
     """
     state = (request.state or machines.machines_folder() / request.name).absolute()
@@ -207,6 +208,8 @@ def _kernel_started(request: Request) -> dict[str, Any]:
         )
     root = request.root
     kernel, initrd, cmdline = _artifacts(request, root)
+    if initrd is not None:
+        initrd_memory.check(initrd, request.memory, cmdline)
     started = {"architecture": _architecture(request, kernel), "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
     if not root:
         return started

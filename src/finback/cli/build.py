@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--o", "stream", metavar="FILE|-", help="Write a streamable format to FILE or to standard output.")
 @click.option("--compression", metavar="METHOD[:LEVEL]", help="Compression of the initrd: zstd, gzip or none.")
 @click.option("--size", metavar="N[M|G|T]", help="Size of disks. Default: what they hold; the rest is a partition.")
+@click.option("--no-check", is_flag=True, help="Write it even where it is known that it can't boot.")
 @click.option("--dry-run", is_flag=True, help="Print the merged YAML and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the artifacts as JSON.")
 @input_options
@@ -38,6 +39,7 @@ def COMMAND(  # noqa: N802
     stream: str | None,
     compression: str | None,
     size: str | None,
+    no_check: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -63,13 +65,17 @@ def COMMAND(  # noqa: N802
         file=Path(stream) if stream and stream != "-" else None,
         compression=_compression(compression),
         size=size,
+        check=not no_check,
     )
     made = building.build(inputs, target, workspace)
     if stream == "-":
         return
-    rows = [{"path": str(a.path), "size": a.size, "role": a.role, "format": a.format} for a in made]
+    rows = [{"path": str(a.path), "size": a.size, "role": a.role, "format": a.format, "memory": a.memory} for a in made]
     if not as_json:
-        rows = [{**r, "size": f"{a.size / 1e6:.1f} MB"} for r, a in zip(rows, made, strict=True)]
+        rows = [
+            {**r, "size": f"{a.size / 1e6:.1f} MB", "memory": f"{a.memory} MiB" if a.memory else ""}
+            for r, a in zip(rows, made, strict=True)
+        ]
     table.show(rows, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ than `WINDOW` is refused: `xz -9` has 64 MiB, and what asks for more asks for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol
 
 CHUNK = 1 << 18
@@ -58,20 +58,36 @@ def decompress(read: Read, suffix: str, limit: int) -> Iterator[bytes]:
         yield chunk
 
 
+def stream(read: Read, suffix: str) -> Generator[bytes, None, bytes]:
+    """The first stream that *read* gives, compressed as *suffix* says (one of SUFFIXES but none); returns what was read
+    of that which follows.
+
+    Raises:
+        ValueError: what is wrong with it, as a predicate.
+
+    """
+    make, failures = _codec(suffix)
+    return (yield from _one(read, read(CHUNK), make(), failures))
+
+
 def _opened(read: Read, suffix: str) -> Iterator[bytes]:
+    if suffix == "":
+        return iter(lambda: read(CHUNK), b"")
+    return _pumped(read, *_codec(suffix))
+
+
+def _codec(suffix: str) -> tuple[Callable[[], _Decompressor], type[Exception]]:
     import lzma
     import zlib
 
     if suffix == ".xz":
-        return _pumped(read, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW), lzma.LZMAError)
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW), lzma.LZMAError
     if suffix == ".gz":
-        return _pumped(read, _Gunzip, zlib.error)
+        return _Gunzip, zlib.error
     if suffix == ".zst":
         from finback.codec.compress import zstd_decompressor
 
-        return _pumped(read, zstd_decompressor, Exception)  # its error class has two homes, by Python's version
-    if suffix == "":
-        return iter(lambda: read(CHUNK), b"")
+        return zstd_decompressor, Exception  # its error class has two homes, by Python's version
     raise ValueError(f"has the unknown compression {suffix}")
 
 
@@ -79,20 +95,27 @@ def _pumped(read: Read, make: Callable[[], _Decompressor], failures: type[Except
     """What *read* gives, which is one compressed stream or several, one after the other."""
     data = read(CHUNK)
     while data:
-        decompressor = make()
-        while not decompressor.eof:
-            if not data and decompressor.needs_input:
-                data = read(CHUNK)
-                if not data:
-                    raise ValueError("is cut short")
-            try:
-                out = decompressor.decompress(data, CHUNK)
-            except failures as failure:
-                raise ValueError(f"is damaged: {failure}") from None
-            data = b""
-            if out:
-                yield out
-        data = decompressor.unused_data or read(CHUNK)
+        data = yield from _one(read, data, make(), failures)
+        data = data or read(CHUNK)
+
+
+def _one(
+    read: Read, data: bytes, decompressor: _Decompressor, failures: type[Exception]
+) -> Generator[bytes, None, bytes]:
+    """One stream, which begins with *data*; returns what follows of what was read."""
+    while not decompressor.eof:
+        if not data and decompressor.needs_input:
+            data = read(CHUNK)
+            if not data:
+                raise ValueError("is cut short")
+        try:
+            out = decompressor.decompress(data, CHUNK)
+        except failures as failure:
+            raise ValueError(f"is damaged: {failure}") from None
+        data = b""
+        if out:
+            yield out
+    return decompressor.unused_data
 
 
 class _Gunzip:

@@ -1,6 +1,6 @@
 """Kernel images: which architecture one is for, and which version it says it is.
 
-Subset: bzImage; the Image files of arm64 and riscv64 and the image of s390x, which carry no version. Other forms, such as
+Subset: bzImage; the Image files of arm64 and riscv64 and the image of s390x, which carry no version. Others, such as
 gzip'd ones, are not recognised.
 
 Source: Linux's Documentation/arch: x86/boot.rst, arm64/booting.rst, riscv/boot-image-header.rst; the entry point of

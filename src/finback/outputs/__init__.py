@@ -40,6 +40,10 @@ class Format:
 
     write: Callable[[System, Contents, Options], Iterator[Written]]
     needs_kernel: bool = False
+    root: str = "initrd"
+    """How its root is brought: as an `initrd`, or the file system that the kernel mounts. "": it boots nothing."""
+    memory: int | None = None
+    """MiB of memory that it gives the machine."""
     loaders: Mapping[str, tuple[str, ...]] | None = None
     """The architectures that it can be made for, in OCI's words, each with the components that it takes boot loaders
     from. None: any, and no boot loader."""

@@ -45,4 +45,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield Written(suffix=".iso", role="rootfs", media_type=ISO, body=lambda: disk.flow(image(system, contents)))
 
 
-FORMAT = Format(write=write, needs_kernel=True)
+FORMAT = Format(write=write, root="iso9660", needs_kernel=True)

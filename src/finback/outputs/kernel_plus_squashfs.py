@@ -45,4 +45,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield from files(system, contents, options, root)
 
 
-FORMAT = Format(write=write)
+FORMAT = Format(write=write, root=FILESYSTEM)

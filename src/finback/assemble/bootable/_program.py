@@ -1,0 +1,129 @@
+"""Whether a program can be started: it is there, may be executed, is for this machine, and has what it needs.
+
+A library counts as there when the image has a file of its name anywhere: which folders the loader looks into depends on
+its cache, its configuration and the environment. musl's own library stands for several of glibc's.
+
+Source: execve(2), ld.so(8); musl's ldso/dynlink.c, load_library.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+
+from finback.assemble.bootable._view import View
+from finback.codec import elf
+from finback.ground.platform import Platform
+from finback.tree.entry import File
+
+# What an environment without PATH is taken to have.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SCRIPT_HEAD = 256
+DEPTH = 5
+MUSL = tuple(f"lib{name}." for name in ("c", "pthread", "rt", "m", "dl", "util", "xnet"))
+# Machines whose programs a kernel runs beside its own.
+ALSO = {"amd64": (3,), "arm64": (40,)}
+MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "amd64", 183: "arm64",
+            243: "riscv64", 258: "loong64"}  # fmt: skip
+# Mounts here bring no libraries.
+PLAIN = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var", "/etc", "/home", "/root", "/mnt", "/srv")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program to be started."""
+
+    name: str
+    path: str = PATH
+    cwd: str = "/"
+    covered: tuple[str, ...] = ()
+    """Mount points: what is below them is not known."""
+    platform: Platform
+
+    def hidden(self, path: str) -> bool:
+        """Whether *path* lies in what is not known."""
+        return any(path == c or path.startswith(f"{c.rstrip('/')}/") for c in self.covered)
+
+
+def trouble(view: View, program: Program, depth: int = 0) -> list[str]:
+    """Why *program* can't be started: a word for the kind of trouble, and what it is about. [] when it can, or when
+    that is not known.
+    """
+    unfit = ""
+    for place in _places(program):
+        final = "/" + view.resolve(place)
+        if program.hidden(place) or program.hidden(final):
+            return []
+        found = view.find(place)
+        if isinstance(found, File) and found.mode & 0o111:
+            return _starts(view, program, final, found, depth)
+        if found is not None and not unfit:
+            unfit = place
+    return ["mode", unfit] if unfit else ["absent", program.name]
+
+
+def _places(program: Program) -> list[str]:
+    if "/" in program.name:
+        return [posixpath.normpath(posixpath.join("/", program.cwd, program.name))]
+    return [posixpath.join("/", folder, program.name) for folder in program.path.split(":")]
+
+
+def _starts(view: View, program: Program, path: str, file: File, depth: int) -> list[str]:
+    head = view.data(file, 0, SCRIPT_HEAD)
+    if head[:2] == b"#!":
+        return _script(view, program, path, head, depth)
+    if head[:4] != elf.MAGIC:
+        return ["format", path]
+    return _needs(view, program, path, file)
+
+
+def _script(view: View, program: Program, path: str, head: bytes, depth: int) -> list[str]:
+    words = head.split(b"\n", 1)[0][2:].decode("utf-8", "surrogateescape").split()
+    if not words or depth == DEPTH:
+        return ["format", path]
+    wanted = [words[0]]
+    if posixpath.basename(words[0]) == "env":
+        wanted += [w for w in words[1:2] if not w.startswith("-") and "=" not in w]
+    for name in wanted:
+        found = trouble(view, replace(program, name=name, cwd="/"), depth + 1)
+        if found:
+            return ["interpreter", name, path] if found[0] == "absent" else found
+    return []
+
+
+def _needs(view: View, program: Program, path: str, file: File) -> list[str]:
+    try:
+        header = elf.read(lambda offset, size: view.data(file, offset, size))
+    except ValueError:
+        return ["format", path]
+    architecture = program.platform.architecture
+    if header.machine not in (program.platform.names.elf_machine, *ALSO.get(architecture, ())):
+        return ["machine", path, MACHINES.get(header.machine, f"machine {header.machine}"), architecture]
+    if header.interpreter and not view.exists(header.interpreter) and not program.hidden(header.interpreter):
+        return ["interpreter", header.interpreter, path]
+    if any(not c.startswith(PLAIN) for c in program.covered):
+        return []
+    return _libraries(view, path, header)
+
+
+def _libraries(view: View, path: str, header: elf.Elf) -> list[str]:
+    musl = "musl" in header.interpreter or any(view.named("libc.so")) or any(view.named("libgcompat.so.0"))
+    seen: set[str] = set()
+    waiting = [(path, name) for name in header.needed]
+    while waiting:
+        needer, wanted = waiting.pop()
+        name = posixpath.basename(wanted)
+        if name in seen:
+            continue
+        seen.add(name)
+        found = next(view.named(name), None)
+        if found is None:
+            if musl and name.startswith(MUSL):
+                continue
+            return ["library", name, needer]
+        try:
+            needs = elf.read(lambda offset, size, f=found: view.data(f, offset, size)).needed  # type: ignore[misc]
+        except ValueError:
+            return ["format", f"/{found.path}"]
+        waiting += [(f"/{found.path}", n) for n in needs]
+    return []

@@ -1,0 +1,411 @@
+"""Images that can't boot are refused before anything is written, with the line of the spec and a remedy."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from finback.app.build import Target, check, choose_formats
+from finback.app.workspace import Workspace
+from finback.assemble import build as assembling
+from finback.assemble.bootable import CHECKS
+from finback.assemble.contents import StoreContents
+from finback.codec import tar
+from finback.ground.diagnostic import Diagnostic, FinbackError
+from finback.ground.event import Event, Warned
+from finback.ground.platform import Platform
+from finback.ground.source import Origin, Source, Span
+from finback.host.store import Store
+from finback.oci import flatten, image
+from finback.resolve.plan import Container, FilePlan, ImagePin, KernelPlan, Plan
+from finback.spec.model import IDMapping, Interface, Mount, Runtime, Settings
+from finback.tree.content import Inline, read_inline
+from finback.tree.entry import AnyEntry, Directory, File, Symlink
+
+LINES = ("kernel:", "cmdline:", "init:", "image:", "command:", "binds:", "uid:", "runtime:", "files:", "tmpfs:")
+SOURCE = Source("t.yml", "\n".join(LINES))
+MODULES = "usr/lib/modules/6"
+BUILT_IN = ("8250/8250", "overlayfs/overlay", "squashfs/squashfs", "isofs/isofs", "block/virtio_blk")
+
+
+def at(word: str) -> Span:
+    return Span(SOURCE, LINES.index(f"{word}:"), 0)
+
+
+def origin(line: str, *keys: str) -> Origin:
+    return Origin(at(line), {(k,): at(k) for k in keys})
+
+
+def program(machine: int = 62, interpreter: str = "", needed: tuple[str, ...] = ()) -> bytes:
+    """A little ELF file: headers and what the loader reads."""
+    strings = b"\0" + b"".join(n.encode() + b"\0" for n in needed)
+    count = 1 + bool(interpreter) + bool(needed)
+    where = 64 + 56 * count
+    loader = interpreter.encode() + b"\0" if interpreter else b""
+    table = where + len(loader)
+    offsets = [1 + sum(len(n) + 1 for n in needed[:i]) for i in range(len(needed))]
+    rows = [(1, o) for o in offsets] + [(5, table), (10, len(strings)), (0, 0)]
+    dynamic = b"".join(struct.pack("<QQ", *row) for row in rows)
+    total = table + len(strings) + len(dynamic)
+    segments = [(1, 0, 0, total)]
+    if interpreter:
+        segments.append((3, where, where, len(loader)))
+    if needed:
+        segments.append((2, table + len(strings), table + len(strings), len(dynamic)))
+    head = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    head += struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0, 64, 0, 0, 64, 56, count, 64, 0, 0)
+    body = b"".join(struct.pack("<IIQQQQQQ", k, 5, o, a, a, s, s, 1) for k, o, a, s in segments)
+    return head + body + loader + strings + dynamic
+
+
+def executable(path: str, content: bytes | None = None, mode: int = 0o755) -> File:
+    return File(path=path, mode=mode, content=Inline(program() if content is None else content))
+
+
+def built_in(*names: str) -> File:
+    return File(path=f"{MODULES}/modules.builtin", content=Inline("".join(f"kernel/{n}.ko\n" for n in names).encode()))
+
+
+@dataclass
+class Bench:
+    """A system in the making. Each of its parts can be spoilt."""
+
+    store: Store
+    kernel: list[AnyEntry] = field(
+        default_factory=lambda: [File(path="kernel", content=Inline(b"K" * 3000)), built_in(*BUILT_IN)]
+    )
+    init: list[AnyEntry] = field(
+        default_factory=lambda: [
+            executable("init", b"#!/bin/sh\n"), executable("usr/bin/sh"), Symlink(path="bin", target="usr/bin"),
+            Symlink(path="sbin", target="usr/sbin"), Symlink(path="usr/sbin/init", target="../../init"),
+            Directory(path="etc/web"), Symlink(path="lib", target="usr/lib"), Directory(path="usr/lib"),
+        ]
+    )  # fmt: skip
+    web: list[AnyEntry] = field(default_factory=lambda: [executable("usr/bin/web")])
+    cmdline: str = "console=ttyS0 console=ttyAMA0"
+    settings: Settings = Settings(command=("/usr/bin/web",))
+    files: tuple[FilePlan, ...] = ()
+    formats: tuple[str, ...] = ("kernel+initrd",)
+    more: tuple[Container, ...] = ()
+    events: list[Event] = field(default_factory=list)
+
+    def pin(self, name: str, entries: list[AnyEntry], line: str) -> ImagePin:
+        with self.store.ingest() as ingest:
+            for chunk in tar.encode(entries, read_inline):
+                ingest.write(chunk)
+        digest = image.write(self.store, [ingest.digest], {"os": "linux", "architecture": "amd64"})
+        return ImagePin(reference=f"docker.io/test/{name}", digest=digest, origin=origin(line))
+
+    def container(self, name: str, settings: Settings, index: int = 0) -> Container:
+        keys = ("image", "command", "binds", "uid", "runtime", "tmpfs")
+        return Container(
+            section="services", index=index, name=name, image=self.pin("web", self.web, "image"), settings=settings,
+            origin=origin("image", *(k for k in keys if k != "command" or settings.command)),
+        )  # fmt: skip
+
+    def plan(self) -> Plan:
+        return Plan(
+            name="t", platform=Platform(), epoch=1000,
+            kernel=KernelPlan(
+                image=self.pin("kernel", self.kernel, "kernel"), cmdline=self.cmdline,
+                origin=origin("kernel", "cmdline"),
+            ),
+            init=(self.pin("init", self.init, "init"),) if self.init else (),
+            services=(self.container("web", self.settings), *(c for c in self.more if c.section == "services")),
+            onshutdown=tuple(c for c in self.more if c.section == "onshutdown"), files=self.files,
+        )  # fmt: skip
+
+    def run(self, *, enabled: bool = True) -> None:
+        plan = self.plan()
+        contents = StoreContents(self.store, plan, self.events.append)
+        target = Target(formats=self.formats, check=enabled)
+        workspace = Workspace(emit=self.events.append, cache=self.store.root)
+        check(assembling.build(plan, self.store), choose_formats(plan, target), contents, target, workspace)
+
+    def refused(self) -> Diagnostic:
+        with pytest.raises(FinbackError) as caught:
+            self.run()
+        (found,) = caught.value.diagnostics
+        assert found.help
+        assert found.span is not None
+        return found
+
+    def warnings(self) -> list[Diagnostic]:
+        self.run()
+        return [e.diagnostic for e in self.events if isinstance(e, Warned)]
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store)
+
+
+ALL = ("kernel+initrd", "kernel+squashfs", "kernel+iso", "raw", "tar")
+
+
+def test_a_sound_system_is_not_refused_and_nothing_is_said(bench: Bench) -> None:
+    bench.formats = ALL
+    assert bench.warnings() == []
+
+
+def test_the_checks_are_found_by_name() -> None:
+    assert set(CHECKS.names()) >= {"binds", "console", "drivers", "init", "memory", "mount-points", "programs", "users"}
+    assert all(CHECKS.summary(name).endswith(".") for name in CHECKS.names())
+
+
+def test_what_was_learnt_of_an_image_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.formats = ALL
+    bench.settings = replace(bench.settings, readonly=True, binds=("/etc/web:/etc",))
+    bench.run()
+
+    def read(*_: object) -> list[AnyEntry]:
+        raise AssertionError("an image was read again")
+
+    monkeypatch.setattr(flatten, "entries", read)
+    bench.run()
+
+
+@pytest.mark.parametrize(
+    ("formats", "missing", "says"),
+    [
+        ("kernel+squashfs", "squashfs/squashfs", "squashfs"),
+        ("kernel+iso", "isofs/isofs", "iso9660"),
+        ("kernel+squashfs", "block/virtio_blk", "disk"),
+        ("kernel+initrd", "overlayfs/overlay", "overlay"),
+    ],
+)
+def test_a_driver_is_missing(bench: Bench, formats: str, missing: str, says: str) -> None:
+    bench.kernel[1] = built_in(*(n for n in BUILT_IN if n != missing))
+    bench.formats = (formats,)
+    found = bench.refused()
+    assert (found.code, found.span) == ("F194", at("kernel"))
+    assert says in found.message
+
+
+def test_a_driver_may_be_a_module(bench: Bench) -> None:
+    bench.kernel[1] = built_in(*(n for n in BUILT_IN if n != "overlayfs/overlay"))
+    bench.kernel.append(File(path=f"{MODULES}/modules.dep", content=Inline(b"kernel/fs/overlay.ko.xz:\n")))
+    bench.run()
+
+
+def test_nothing_is_said_of_a_kernel_that_does_not_say_what_it_has(bench: Bench) -> None:
+    del bench.kernel[1]
+    bench.formats = ALL
+    assert bench.warnings() == []
+
+
+def test_too_little_memory(bench: Bench) -> None:
+    bench.init.append(File(path="large", content=Inline(bytes(9 << 20))))
+    bench.cmdline += " mem=16M"
+    found = bench.refused()
+    assert (found.code, found.span) == ("F197", at("cmdline"))
+    assert "mem=16M" in found.message
+    bench.cmdline = bench.cmdline.replace("16M", "20M")
+    bench.run()
+    # A ramfs may take all of it.
+    bench.cmdline = bench.cmdline.replace("20M", "16M root=/dev/vda")
+    bench.run()
+
+
+def test_a_program_for_another_machine(bench: Bench) -> None:
+    bench.web = [executable("usr/bin/web", program(183))]
+    found = bench.refused()
+    assert (found.code, found.span) == ("F191", at("image"))
+    assert "arm64" in found.message
+    assert "amd64" in found.message
+
+
+def test_an_init_for_another_machine(bench: Bench) -> None:
+    bench.init[0] = executable("init", program(183))
+    assert bench.refused().code == "F190"
+
+
+def test_programs_of_other_machines_where_something_runs_them(bench: Bench) -> None:
+    bench.web = [executable("usr/bin/web", program(183))]
+    helper = bench.container("binfmt", Settings(), 1)
+    bench.more = (replace(helper, image=replace(helper.image, reference="docker.io/linuxkit/binfmt:x")),)
+    assert [w.code for w in bench.warnings()] == ["F191"]
+
+
+def test_no_console(bench: Bench) -> None:
+    bench.kernel[1] = built_in(*(n for n in BUILT_IN if "8250" not in n))
+    found = bench.refused()
+    assert (found.code, found.span) == ("F195", at("cmdline"))
+    bench.cmdline += " console=tty0"
+    bench.run()
+
+
+@pytest.mark.parametrize("formats", ["kernel+initrd", "kernel+squashfs"])
+def test_no_init(bench: Bench, formats: str) -> None:
+    bench.init = [e for e in bench.init if "init" not in e.path]
+    bench.formats = (formats,)
+    found = bench.refused()
+    assert (found.code, found.span) == ("F190", at("init"))
+    bench.formats = ("tar",)
+    bench.run()
+
+
+def test_no_init_images_at_all(bench: Bench) -> None:
+    bench.init = []
+    found = bench.refused()
+    assert (found.code, found.span) == ("F190", at("kernel"))
+
+
+def test_another_init_is_named(bench: Bench) -> None:
+    bench.init = [e for e in bench.init if "init" not in e.path]
+    bench.cmdline += " rdinit=/bin/sh"
+    bench.run()
+
+
+@pytest.mark.parametrize("path", ["init", "/init"])
+def test_init_is_not_executable(bench: Bench, path: str) -> None:
+    bench.init[0] = executable("init", mode=0o644)
+    assert (bench.refused().code, bench.refused().span) == ("F190", at("init"))
+    bench.init[0] = executable("init")
+    content = bench.store.put(b"#!/bin/sh\n")
+    item = FilePlan(index=0, path=path, content=content, size=10, mode=0o600, origin=origin("files"))
+    bench.files = (item,)
+    assert (bench.refused().code, bench.refused().span) == ("F190", at("files"))
+    bench.files = (replace(item, mode=0o700),)
+    bench.run()
+
+
+@pytest.mark.parametrize("content", [program(interpreter="/lib/ld.so"), b"#!/bin/sh\n", b"#!/usr/bin/env sh\n"])
+def test_an_interpreter_is_missing(bench: Bench, content: bytes) -> None:
+    bench.web = [executable("usr/bin/web", content)]
+    found = bench.refused()
+    assert (found.code, found.span) == ("F191", at("image"))
+    assert "interpreter" in found.message
+
+
+def test_a_library_is_missing(bench: Bench) -> None:
+    needy = program(interpreter="/lib/ld.so", needed=("libone.so", "libtwo.so"))
+    own = [executable("usr/bin/web", needy), executable("lib/ld.so"), executable("opt/libone.so")]
+    bench.web = [*own]
+    found = bench.refused()
+    assert (found.code, found.span) == ("F191", at("image"))
+    assert "libtwo.so" in found.message
+    bench.web = [*own, executable("opt/libtwo.so", program(needed=("libdeep.so",)))]
+    assert "libdeep.so" in bench.refused().message
+    bench.web = [*bench.web, Symlink(path="lib/libdeep.so", target="/opt/libone.so")]
+    bench.run()
+
+
+def test_musl_stands_for_libraries_of_glibc(bench: Bench) -> None:
+    needy = program(interpreter="/lib/ld-musl-x86_64.so.1", needed=("libpthread.so.0",))
+    bench.web = [executable("usr/bin/web", needy), executable("lib/ld-musl-x86_64.so.1")]
+    bench.run()
+
+
+def test_a_bind_has_no_source(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, binds=("/etc/wbe:/etc/web",))
+    found = bench.refused()
+    assert (found.code, found.span) == ("F192", at("binds"))
+    assert "/etc/wbe" in found.message
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["/etc/web:/a", "/bin:/a", "/var/x/y:/a", "/run/x:/a", "/var/run/docker.sock:/a", "/lib/modules:/a", "/:/a",
+     "/etc/resolv.conf:/a", "/dev/x:/a"],
+)  # fmt: skip
+def test_what_may_be_there_is_not_missed(bench: Bench, bind: str) -> None:
+    bench.settings = replace(bench.settings, binds=(bind,))
+    bench.run()
+
+
+def test_what_brings_the_source_of_a_bind(bench: Bench) -> None:
+    given = replace(bench.settings, binds=("/srv/data:/data",))
+    bench.settings = replace(given, runtime=Runtime(mkdir=("/srv/data/deep",)))
+    bench.run()
+    bench.settings = replace(given, runtime=Runtime(mounts=(Mount(destination="/srv", type="tmpfs"),)))
+    bench.run()
+    bench.settings = given
+    bench.files = (FilePlan(index=0, path="srv/data", directory=True),)
+    bench.run()
+    bench.files = (FilePlan(index=0, path="srv", symlink="/var/srv"),)
+    bench.run()
+    bench.files = (FilePlan(index=0, path="srv", directory=True),)
+    bench.more = (bench.container("other", replace(bench.settings, binds=("/srv:/srv",)), 1),)
+    bench.run()
+    bench.more = (bench.container("other", replace(bench.settings, binds=("/srv:/srv:ro",)), 1),)
+    assert bench.refused().code == "F192"
+
+
+@pytest.mark.parametrize("command", ["/usr/bin/wbe", "wbe", "./web"])
+def test_a_program_that_the_image_has_not(bench: Bench, command: str) -> None:
+    bench.settings = replace(bench.settings, command=(command,))
+    found = bench.refused()
+    assert (found.code, found.span) == ("F191", at("command"))
+    assert "web" in found.message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(command=("web",)),
+        Settings(command=("./web",), cwd="/usr/bin"),
+        Settings(command=("web",), env=("PATH=/a:/usr/bin",)),
+        Settings(command=("/opt/x",), binds=("/bin:/opt",)),
+        Settings(command=("x",), env=("PATH=/opt",), mounts=(Mount(destination="/opt", type="tmpfs"),)),
+    ],
+)
+def test_a_program_is_found_or_may_be_mounted(bench: Bench, settings: Settings) -> None:
+    bench.settings = settings
+    bench.run()
+
+
+@pytest.mark.parametrize("place", ["/usr/bin/web", "/usr/bin/web/deep"])
+def test_a_file_is_in_the_way_of_a_mount(bench: Bench, place: str) -> None:
+    bench.web.append(executable("opt/tool"))
+    bench.settings = Settings(command=("/opt/tool",), tmpfs=("/new/folder", "/usr/bin", "/usr/bin/x", "/mnt"))
+    bench.run()
+    bench.settings = replace(bench.settings, tmpfs=(f"{place}:rw",))
+    assert (bench.refused().code, bench.refused().span) == ("F193", at("tmpfs"))
+
+
+def test_what_only_a_label_asks_for_is_a_warning(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, binds=("/root/none:/a", "/root/added:/b"))
+    web = bench.container("web", bench.settings)
+    added = Origin(at("image"), {("binds.add",): at("binds"), ("binds.add", 0): at("binds")})
+    bench.settings = replace(bench.settings, binds=None)
+    bench.more = (replace(web, origin=added, index=1, name="two"),)
+    assert (bench.refused().span, "/root/added" in bench.refused().message) == (at("binds"), True)
+    (first, *_) = [e.diagnostic for e in bench.events if isinstance(e, Warned)]
+    assert (first.code, "/root/none" in first.message) == ("F192", True)
+
+
+def test_the_shutdown_keeps_no_machine_from_its_work(bench: Bench) -> None:
+    last = replace(bench.container("last", Settings(command=("none",)), 1), section="onshutdown")
+    bench.more = (last,)
+    assert [w.code for w in bench.warnings()] == ["F191"]
+
+
+def test_a_user_that_is_not_mapped(bench: Bench) -> None:
+    ranges = (IDMapping(container_id=0, host_id=1000, size=10),)
+    bench.settings = replace(bench.settings, userns="new", uid=10, uid_mappings=ranges)
+    assert (bench.refused().code, bench.refused().span) == ("F196", at("uid"))
+    bench.settings = replace(bench.settings, uid=9)
+    bench.run()
+
+
+def test_an_interface_without_a_driver(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, runtime=Runtime(interfaces=(Interface(name="w", add="wireguard"),)))
+    (warning,) = bench.warnings()
+    assert (warning.code, warning.span) == ("F194", at("runtime"))
+
+
+def test_all_findings_come_at_once(bench: Bench) -> None:
+    bench.init = [Directory(path="etc")]
+    bench.settings = Settings(command=("x",), binds=("/none:/a",))
+    with pytest.raises(FinbackError) as caught:
+        bench.run()
+    assert [d.code for d in caught.value.diagnostics] == ["F192", "F190", "F191"]
+
+
+def test_who_will_not_be_checked_is_told(bench: Bench) -> None:
+    bench.init = []
+    bench.run(enabled=False)
+    assert [e.diagnostic.code for e in bench.events if isinstance(e, Warned)] == ["F198"]
