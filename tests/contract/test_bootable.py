@@ -117,12 +117,12 @@ class Bench:
             onshutdown=tuple(c for c in self.more if c.section == "onshutdown"), files=self.files,
         )  # fmt: skip
 
-    def run(self, *, enabled: bool = True) -> None:
+    def run(self, *, enabled: bool = True, optional: tuple[str, ...] = ()) -> None:
         plan = self.plan()
         contents = StoreContents(self.store, plan, self.events.append)
         target = Target(formats=self.formats, check=enabled)
         workspace = Workspace(emit=self.events.append, cache=self.store.root)
-        check(assembling.build(plan, self.store), choose_formats(plan, target), contents, target, workspace)
+        check(assembling.build(plan, self.store), choose_formats(plan, target), contents, target, workspace, optional)
 
     def refused(self) -> Diagnostic:
         with pytest.raises(FinbackError) as caught:
@@ -304,6 +304,13 @@ def test_a_bind_has_no_source(bench: Bench) -> None:
     found = bench.refused()
     assert (found.code, found.span) == ("F192", at("binds"))
     assert "/etc/wbe" in found.message
+
+
+def test_an_optional_file_was_left_out(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, binds=("/root/.ssh:/root/.ssh",))
+    bench.run(optional=("root/.ssh/authorized_keys",))
+    assert [e.diagnostic.code for e in bench.events if isinstance(e, Warned)] == ["F192"]
+    assert bench.refused().code == "F192"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,11 +93,11 @@ def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifac
 
 
 def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
-    plan, _ = make_plan(inputs, workspace, formats=target.formats)
+    plan, spec = make_plan(inputs, workspace, formats=target.formats)
     chosen = choose_formats(plan, target)
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
-    check(system, chosen, contents, target, workspace)
+    check(system, chosen, contents, target, workspace, [f.path for f in spec.files or () if f.optional])
     outputs = [(name, tuple(form.write(system, contents, options))) for name, form, options in chosen]
     _check_names(system, outputs)
     made: list[Artifact] = []
@@ -112,8 +113,9 @@ def check(
     contents: Contents,
     target: Target,
     workspace: Workspace,
+    optional: Iterable[str] = (),
 ) -> None:
-    """Make sure, before anything is written, that *system* can boot.
+    """Make sure, before anything is written, that *system* can boot. *optional*: paths of files that may be left out.
 
     Raises:
         FinbackError: F190 to F197, all that was found.
@@ -134,6 +136,7 @@ def check(
         roots=frozenset(form.root for _, form, _ in chosen),
         store=workspace.store,
         contents=contents,
+        optional=tuple(posixpath.normpath(f"/{path}") for path in optional),
         memory={name: form.memory for name, form, _ in chosen if form.memory is not None},
     )
     found = tuple(findings(subject))

@@ -26,6 +26,8 @@ class Subject:
     """How the formats to be made bring the root: as `Format.root` has it."""
     store: Store
     contents: Contents
+    optional: tuple[str, ...] = ()
+    """Absolute paths of files that the spec lets be left out."""
     memory: Mapping[str, int] = field(default_factory=dict)
     """MiB that formats give the machine, by their names."""
 

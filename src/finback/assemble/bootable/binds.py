@@ -1,8 +1,8 @@
 """What a container mounts from the machine is there: in the root, or made by a step before.
 
 A container that may write to a folder of the machine may make anything below it; what is mounted at run time is not
-known either. What only an image's label asks for is a warning: an optional file may be left out on purpose. Volumes are
-checked as the system is put together (F038, F039).
+known either. What only an image's label asks for is a warning, and so is an optional file that was left out. Volumes
+are checked as the system is put together (F038, F039).
 """
 
 from __future__ import annotations
@@ -45,13 +45,18 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             continue
         if any(_may_make(other, use) for other in uses):
             continue
+        sure = (
+            use.own
+            and use.container.section != "onshutdown"
+            and not any(_below(path, use.source) for path in subject.optional)
+        )
         yield Diagnostic(
             code="F192",
             message=f"{use.container.name} mounts {use.source} of the machine, and nothing brings it",
             span=use.span,
             help=f"make it with `files:` (path: {use.source[1:]}, directory: true), or with `runtime: mkdir:` of "
             f"{use.container.name}, or leave the bind out",
-            severity=Severity.ERROR if use.own and use.container.section != "onshutdown" else Severity.WARNING,
+            severity=Severity.ERROR if sure else Severity.WARNING,
         )
 
 
