@@ -412,6 +412,14 @@ def test_all_findings_come_at_once(bench: Bench) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["F192", "F190", "F191"]
 
 
+def test_what_boots_nothing_is_only_warned_of(bench: Bench) -> None:
+    bench.settings = Settings(command=("x",))
+    bench.formats = ("tar", "docker")
+    assert [w.code for w in bench.warnings()] == ["F191"]
+    bench.formats = ("tar", "raw")
+    assert bench.refused().code == "F191"
+
+
 def test_who_will_not_be_checked_is_told(bench: Bench) -> None:
     bench.init = []
     bench.run(enabled=False)

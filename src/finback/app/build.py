@@ -140,6 +140,9 @@ def check(
         memory={name: form.memory for name, form, _ in chosen if form.memory is not None},
     )
     found = tuple(findings(subject))
+    if system.boot is None or not any(subject.roots):
+        # A tar may be meant for something else than booting.
+        found = tuple(replace(f, severity=Severity.WARNING) for f in found)
     errors = [f for f in found if f.severity is Severity.ERROR]
     for finding in found:
         if finding.severity is Severity.WARNING:
