@@ -13,17 +13,24 @@ from finback.spec.model import Item, Spec
 from finback.spec.settings import did_you_mean, problem
 
 
-def start_order(needs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The services, by name, in an order in which what each of them needs comes first.
+def waves(needs: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The services, by name, in groups: what one needs is in a group before its own.
 
     Raises:
         ValueError: they need each other in a circle.
 
     """
+    sorter = TopologicalSorter(needs)
     try:
-        return tuple(TopologicalSorter(needs).static_order())
+        sorter.prepare()
     except CycleError as failure:
         raise ValueError(str(failure)) from None
+    made = []
+    while sorter.is_active():
+        group = sorter.get_ready()
+        made.append(group)
+        sorter.done(*group)
+    return tuple(made)
 
 
 def check_needs(spec: Spec) -> Iterator[Diagnostic]:
