@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Span
 from finback.oci import located
+from finback.spec.expected import check_tests
 from finback.spec.model import File, Item, Spec, Volume
 from finback.spec.mount import parse_bind
 from finback.spec.ordering import check_needs
@@ -76,6 +77,7 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     yield from _unique("service", spec.services or ())
     yield from check_needs(spec)
     yield from check_notify(spec)
+    yield from check_tests(spec)
     volumes = {v.name: v for v in spec.volumes or ()}
     ids = allocate_ids(spec)
     for item in _items(spec):

@@ -52,6 +52,15 @@ WRONG = [
     (services("backoff: {first: 9, most: 3}"), "F064", "most: 9"),
     (services("startLimit: {starts: 0, within: 5}"), "F064", "1000"),
     (services("startLimit: {starts: 2, within: 0}"), "F064", "86400"),
+    ("tests: [{name: x}]", "F066", "console"),
+    ("tests: [{console: x, tcp: {port: 1}}]", "F066", "two tests"),
+    ("tests: [{console: x, within: 0}]", "F064", "86400"),
+    ("tests: [{console: ''}]", "F067", "look for"),
+    ("tests: [{http: {port: 0}}]", "F064", "65535"),
+    ("tests: [{http: {port: 80, path: x}}]", "F067", "path: /x"),
+    (services("cwd: /") + "\ntests: [{service: {name: b}}]", "F061", "name a service"),
+    (services("cwd: /") + "\ntests: [{service: {name: a, state: ready}}]", "F067", "state: up"),
+    (services("cwd: /") + "\ntests: [{service: {name: a, state: failed}}]", "F067", "startLimit"),
     ("init: ['finback/containerd']\n" + services("ready: {notify: true}"), "F065", "another key"),
 ]
 
@@ -88,6 +97,7 @@ RIGHT = [
     services("ready: {http: 'http://127.0.0.1:8080/a?b=c'}, stop: {signal: SIGQUIT, timeout: 30}"),
     services("ready: {command: [a, b], timeout: 5}, startLimit: {starts: 3, within: 9}, backoff: {most: 4}"),
     "init: ['finback/init']\n" + services("ready: {notify: true}"),
+    services("restart: 'no'") + "\ntests: [{service: {name: a, state: failed}}, {tcp: {port: 22}}, {console: x}]",
     "onboot: [{name: s, image: i, onFailure: reboot, timeout: 9}]\nonshutdown: [{name: s, image: i, timeout: 9}]",
 ]
 
