@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -75,3 +78,63 @@ def test_what_does_not_hold_is_said_before_its_time_is_over(tmp_path: Path) -> N
     assert "the boot has ended" in done.stdout
     assert "wrong.yml:27:5" in done.stdout
     assert (tmp_path / "s/finback/tests/wrong/console.log").exists()
+
+
+@pytest.fixture
+def talker(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[bytes]]]:
+    """How finback is called beside the machine `sessions`, which runs."""
+
+    def finback(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "finback", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "s")},
+            input=given,
+            capture_output=True,
+            timeout=200,
+            check=False,
+        )
+
+    shutil.copy(SYSTEMS / "sessions.yml", tmp_path)
+    assert finback("build", "sessions.yml").returncode == 0
+    assert finback("run", "--detach", "--accel", "tcg", "--mem", "256", "sessions").returncode == 0
+    limit = time.monotonic() + 90
+    while b"victim" not in finback("status", "sessions").stdout or b"started" in finback("status", "sessions").stdout:
+        assert time.monotonic() < limit
+        time.sleep(0.5)
+    yield finback
+    assert b"has stopped" in finback("stop", "sessions", "--timeout", "60").stderr
+
+
+def test_commands_logs_and_states(talker: Callable[..., subprocess.CompletedProcess[bytes]]) -> None:
+    data = os.urandom(200_000)
+    done = talker("exec", "sessions", "talker", "--", "/bin/sh", "-c", "cat; echo bad >&2; exit 7", given=data)
+    assert (done.returncode, done.stderr) == (7, b"bad\n")
+    assert done.stdout == data
+    done = talker("exec", "sessions", "nobody", "--", "true")
+    assert (done.returncode, done.stderr.strip()) == (125, b"there is no service nobody")
+    done = talker("shell", "sessions", given=b"cd /etc/finback; cat services; exit 3\n")
+    assert (done.returncode, done.stdout) == (3, b"talker victim\n")
+    lines = talker("logs", "sessions", "talker").stdout.splitlines()
+    assert [text.split(b"  ", 1)[1] for text in lines] == [b"one", b"two"]
+    assert talker("logs", "sessions", "000-early").stdout == b"first\n"
+    assert talker("logs", "sessions", "nobody").returncode == 1
+    states = {s["service"]: s["state"] for s in json.loads(talker("status", "--json", "sessions").stdout)}
+    assert states == {"talker": "up", "victim": "up"}
+
+
+@pytest.mark.slow
+def test_a_service_is_killed_twenty_times(talker: Callable[..., subprocess.CompletedProcess[bytes]]) -> None:
+    script = b"""
+    cd /run/service/victim
+    for number in $(seq 20); do
+        until [ -s ready ]; do usleep 100000; done
+        kill -9 $(cat pid)
+        while [ -s ready ]; do usleep 100000; done
+    done
+    sleep 3
+    """
+    assert talker("shell", "sessions", given=script).returncode == 0
+    (victim,) = [s for s in json.loads(talker("status", "--json", "sessions").stdout) if s["service"] == "victim"]
+    assert (victim["state"], victim["restarts"], victim["status"]) == ("failed", 19, 137)
+    assert talker("exec", "sessions", "talker", "--", "/bin/sh", "-c", "exit 0").returncode == 0

@@ -32,14 +32,12 @@ class Request:
     words: tuple[str, ...]
     service: str = ""
     """The container to run it in. Default: the machine itself."""
-    terminal: bool = False
-    """With a terminal of its own, in a container."""
     source: int | None = None
     """File descriptor that its input is read from. None: it has none."""
 
     def encoded(self) -> bytes:
         """The request as a line."""
-        kind = ["terminal" if self.terminal else "container", self.service] if self.service else ["machine"]
+        kind = ["container", self.service] if self.service else ["machine"]
         words = [b"-" + base64.b64encode(w.encode("utf-8", "surrogateescape")) for w in self.words]
         return b" ".join([*(k.encode() for k in kind), *words])
 
@@ -70,8 +68,8 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
     with _session(machine) as channel:
         channel.send(line)
         if request.source is None:
-            channel.send(b"<")
-        channel.converse(heard, lambda piece: channel.send(b"< " + base64.b64encode(piece)), request.source, None)
+            channel.send(b"< 0")
+        channel.converse(heard, lambda piece: channel.send(b"< %d" % len(piece), piece), request.source, None)
     if not status:
         raise error("F701", f"{machine.name} broke off", help="it may have ended; `finback ps` lists what runs")
     return status[0]

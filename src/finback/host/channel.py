@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LINE_LIMIT = 1 << 16
-PIECE = 12 << 10
+PIECE = 32 << 10
 
 
 class Channel:
@@ -38,9 +38,9 @@ class Channel:
         """End the connection."""
         self._connection.close()
 
-    def send(self, line: bytes) -> None:
-        """Have *line* sent by the `converse` that is next or under way."""
-        self._out += line + b"\n"
+    def send(self, line: bytes, data: bytes = b"") -> None:
+        """Have *line*, and *data* as it is after it, sent by the `converse` that is next or under way."""
+        self._out += line + b"\n" + data
 
     def converse(
         self, heard: Callable[[bytes], bool], read: Callable[[bytes], None], source: int | None, timeout: float | None
