@@ -224,6 +224,17 @@ def test_what_never_is_ready_has_failed(guest: Guest) -> None:
     assert guest.reports()[-1].status == 124
 
 
+def test_what_is_not_ready_and_deaf_is_killed(guest: Guest) -> None:
+    guest.add(
+        "  - {name: deaf, image: i, restart: 'no', ready: {tcp: 1, timeout: 1}, stop: {timeout: 1}}\n",
+        deaf="trap '' TERM; while :; do sleep 0.1; done",
+    )
+    guest.start()
+    guest.until(lambda: "failed" in guest.seen("deaf"))
+    assert guest.seen("deaf") == ["started", "up", "unready", "stopped", "failed"]
+    assert "delete -f deaf" in (guest.root / "runtime.log").read_text()
+
+
 def test_what_closes_its_notification_is_not_ready(guest: Guest) -> None:
     guest.add(
         "  - {name: mute, image: i, restart: 'no', ready: {notify: true, timeout: 30}}\n", mute=f"exec 3>&-; {FOREVER}"

@@ -36,7 +36,8 @@ def encode(trials: Iterable[Trial]) -> bytes:
             )
             if not outcome.passed:
                 failure = ET.SubElement(case, "failure", message=_text(outcome.seen))
-                failure.text = _text(f"{outcome.span}: {outcome.seen}")
+                causes = [f"{d.span or trial.source}: {d.code}: {d.message}; {d.help}" for d in trial.causes]
+                failure.text = _text("\n".join([f"{outcome.span}: {outcome.seen}", *causes]))
         if trial.trouble:
             case = ET.SubElement(suite, "testcase", classname=_text(trial.name), name="boot", time="0.000")
             ET.SubElement(case, "error", message=_text(trial.trouble))

@@ -11,11 +11,12 @@ from threading import Event as Flag
 from finback.app import build as building
 from finback.app import expectations, run
 from finback.app import machine as machines
+from finback.app.diagnosis import diagnose, has_panicked
 from finback.app.machine import Running
 from finback.app.planning import Inputs, load_inputs
 from finback.app.workspace import Workspace
 from finback.backends import Forward
-from finback.ground.diagnostic import FinbackError, error
+from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import Emit, task
 from finback.ground.source import Span
 from finback.host import child, clock, environment, folder, probe
@@ -70,6 +71,8 @@ class Trial:
     """The end of the console, when something failed."""
     trouble: str = ""
     """Why the machine did not even run."""
+    causes: tuple[Diagnostic, ...] = ()
+    """What the console shows to be wrong, when something failed."""
 
     @property
     def passed(self) -> bool:
@@ -83,6 +86,7 @@ class _Built:
     source: str
     prefix: Path
     tests: tuple[Expectation, ...]
+    spec: Spec
 
 
 def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> Iterator[Trial]:
@@ -94,7 +98,7 @@ def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> I
     """
     parent = environment.state_folder() / "tests"
     folder.make_private(parent)
-    with folder.scratch(parent) as place:
+    with child.interruptible(), folder.scratch(parent) as place:
         built = [_build(inputs, place / str(n), workspace) for n, inputs in enumerate(every)]
         cancelled = Flag()
         with ThreadPoolExecutor(max_workers=jobs(options, len(built))) as pool:
@@ -129,7 +133,7 @@ def _build(inputs: Inputs, place: Path, workspace: Workspace) -> _Built:
     with task(workspace.emit, f"build-{inputs.build_name}", f"building {inputs.build_name}"):
         building.build(inputs, target, workspace)
     name = inputs.build_name
-    return _Built(name=name, source=inputs.files[-1], prefix=place / name, tests=completed(spec))
+    return _Built(name=name, source=inputs.files[-1], prefix=place / name, tests=completed(spec), spec=spec)
 
 
 def completed(spec: Spec) -> tuple[Expectation, ...]:
@@ -169,14 +173,15 @@ def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: 
         seconds = clock.monotonic() - begun
         return Trial(name=built.name, source=built.source, outcomes=(), seconds=seconds, trouble=str(failure))
     failed = not all(o.passed for o in outcomes)
-    lines = expectations.console(machine).splitlines()[-TAIL:] if failed else []
+    shown = expectations.console(machine) if failed else ""
     return Trial(
         name=built.name,
         source=built.source,
         outcomes=outcomes,
         seconds=clock.monotonic() - begun,
         console=machine.console if failed else None,
-        tail="\n".join(lines),
+        tail="\n".join(shown.splitlines()[-TAIL:]),
+        causes=diagnose(shown, built.spec) if failed else (),
     )
 
 
@@ -210,6 +215,6 @@ def observe(tests: tuple[Expectation, ...], machine: Running, cancelled: Callabl
 
 def over(machine: Running) -> bool:
     """Whether nothing more will come of *machine*: it has ended, or its boot has."""
-    if not machine.alive:
+    if not machine.alive or has_panicked(expectations.console(machine)):
         return True
     return any((r.stage, r.name) == ("init", "boot") for r in machine.events())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from finback.cli.options import input_options
+from finback.cli.render import render
 
 if TYPE_CHECKING:
     from finback.app.planning import Inputs
@@ -82,4 +84,5 @@ def _lines(trial: Trial) -> list[str]:
         lines.append(f"  FAIL  the machine did not run: {trial.trouble}")
     if trial.console is not None:
         lines.append(f"  console: {trial.console}")
+    lines += [render(d, colour=sys.stdout.isatty()) for d in trial.causes]
     return lines
