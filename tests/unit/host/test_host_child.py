@@ -35,7 +35,7 @@ def test_a_second_signal_does_not_disturb_the_end() -> None:
     )
     script = script.replace(
         "        signal.pause()\n",
-        "        signal.pause()\n      finally:\n        os.kill(os.getpid(), signal.SIGTERM)\n        print('cleared')\n",
+        "        signal.pause()\n      finally:\n        os.kill(os.getpid(), 15)\n        print('cleared')\n",
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (7, "cleared\nended in order\n")
