@@ -30,7 +30,7 @@ def report_of(folder: Path, *names: str) -> tuple[str, dict[str, bool]]:
         shutil.copy(SYSTEMS / f"{name}.yml", folder)
     files = [f"{n}.yml" for n in names]
     done = subprocess.run(
-        [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", "256", "--junit", "out.xml", *files],
+        [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", "512", "--junit", "out.xml", *files],
         cwd=folder,
         env={**os.environ, "XDG_STATE_HOME": str(folder / "s")},
         capture_output=True,
@@ -49,6 +49,12 @@ def test_supervision(tmp_path: Path) -> None:
     assert len(held) == 8
     assert all(held.values())
     assert not list((tmp_path / "s/finback/machines").glob("*"))
+
+
+@pytest.mark.slow
+def test_supervision_with_containerd(tmp_path: Path) -> None:
+    said, _ = report_of(tmp_path, "supervision-containerd")
+    assert "3 of 3 hold" in said
 
 
 @pytest.mark.slow

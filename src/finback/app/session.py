@@ -46,7 +46,7 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
     """Run the command of *request* in *machine* to its end: its exit status. What it writes goes to the sinks.
 
     Raises:
-        FinbackError: F527 the machine does not run; F532 its guest does not serve commands; F533 all its ports are in
+        FinbackError: F527 the machine does not run; F535 its guest does not serve commands; F533 all its ports are in
             use; F534 the command is too long; F701 the guest broke off.
 
     """
@@ -89,7 +89,7 @@ def _session(machine: Running) -> Iterator[Channel]:
         raise error("F527", f"{machine.name} does not run", help=f"finback run --detach {machine.name}")
     if not listens(machine):
         raise error(
-            "F532",
+            "F535",
             f"nothing in {machine.name} listens for commands",
             help="wait until it has booted; only guests with finback/init can be asked",
         )
@@ -111,7 +111,7 @@ def _opened(machine: Running, number: int) -> Iterator[Channel]:
             or not channel.converse(lambda line: line == b"ok", lambda _: None, None, ANSWER_SECONDS)
         ):
             raise error(
-                "F532", f"{machine.name} does not answer", help="its init may be older than this finback: build it anew"
+                "F535", f"{machine.name} does not answer", help="its init may be older than this finback: build it anew"
             )
         control.close()
         yield channel

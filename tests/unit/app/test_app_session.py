@@ -133,7 +133,7 @@ def test_a_guest_that_goes_or_says_nothing_is_an_error(machine: tuple[Running, C
     machine[1](lambda connection: connection.sendall(b"what?\n"))
     with pytest.raises(FinbackError) as caught:
         run(machine[0], Request(words=("x",)))
-    assert caught.value.diagnostics[0].code == "F532"
+    assert caught.value.diagnostics[0].code == "F535"
 
 
 def test_a_fifth_command_and_one_too_long_are_refused(machine: tuple[Running, Callable[[Guest], None]]) -> None:
