@@ -82,9 +82,9 @@ def test_what_does_not_hold_is_said_before_its_time_is_over(tmp_path: Path) -> N
     assert done.returncode == 6, done.stderr
     assert "3 of 4 hold" in done.stdout
     assert "the boot has ended" in done.stdout
-    assert "wrong.yml:27:5" in done.stdout
+    assert "wrong.yml:24:5" in done.stdout
     # The boot doctor's finding, with the step's line.
-    assert "wrong.yml:13:11: error[F728]: step 001-bad has failed with status 4" in done.stdout
+    assert "wrong.yml:11:11: error[F728]: step 001-bad has failed with status 4" in done.stdout
     assert (tmp_path / "s/finback/tests/wrong/console.log").exists()
 
 
