@@ -46,7 +46,7 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
     """Run the command of *request* in *machine* to its end: its exit status. What it writes goes to the sinks.
 
     Raises:
-        FinbackError: F527 the machine does not run; F535 its guest does not serve commands; F533 all its ports are in
+        FinbackError: F527 the machine does not run; F535 its guest does not serve commands; F536 all its ports are in
             use; F534 the command is too long; F701 the guest broke off.
 
     """
@@ -98,7 +98,7 @@ def _session(machine: Running) -> Iterator[Channel]:
             if free:
                 yield from _opened(machine, number)
                 return
-    raise error("F533", f"{SESSIONS} commands run in {machine.name} already", help="end one of them")
+    raise error("F536", f"{SESSIONS} commands run in {machine.name} already", help="end one of them")
 
 
 def _opened(machine: Running, number: int) -> Iterator[Channel]:

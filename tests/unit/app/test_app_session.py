@@ -146,7 +146,7 @@ def test_a_fifth_command_and_one_too_long_are_refused(machine: tuple[Running, Ca
             assert held.enter_context(folder.locked(machine[0].state / f"session{number}.lock"))
         with pytest.raises(FinbackError) as caught:
             run(machine[0], Request(words=("x",)))
-        assert caught.value.diagnostics[0].code == "F533"
+        assert caught.value.diagnostics[0].code == "F536"
     with pytest.raises(FinbackError) as caught:
         run(machine[0], Request(words=("x" * 20_000,)))
     assert caught.value.diagnostics[0].code == "F534"
