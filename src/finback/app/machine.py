@@ -16,7 +16,7 @@ from typing import Any
 
 from finback.app.timeline import Report, parse
 from finback.backends import Forward
-from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, PID, QMP_SOCKET
+from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, PID, QMP_SOCKET, SESSIONS, session_socket
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import child, clock, environment, file, folder, port, qmp
 
@@ -25,7 +25,7 @@ LOCK = "lock"
 RECORD_LIMIT = 1 << 20
 EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
-TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET)
+TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET, *(session_socket(n) for n in range(SESSIONS)))
 # What each stronger way to end a process gets, in seconds.
 GRACE = 5.0
 
@@ -227,7 +227,7 @@ def _is_free(lock: Path) -> bool:
 def _asked(machine: Running, pid: int, timeout: float) -> bool:
     """Ask the guest to power off: by the line that its init reads, or by the power button. Whether it did."""
     control = None
-    if _guest_listens(machine):
+    if listens(machine):
         control = port.send_line(machine.sockets / CONTROL_SOCKET, "poweroff")
     try:
         if control is not None and child.gone(pid, machine.uuid, timeout / 2):
@@ -239,7 +239,7 @@ def _asked(machine: Running, pid: int, timeout: float) -> bool:
             control.close()
 
 
-def _guest_listens(machine: Running) -> bool:
+def listens(machine: Running) -> bool:
     """Whether something in the guest has opened the control port."""
     answer = qmp.execute(machine.sockets / QMP_SOCKET, "query-chardev", GRACE)
     if not isinstance(answer, list):

@@ -81,6 +81,17 @@ def load_inputs(inputs: Inputs, workspace: Workspace) -> Spec:
     return spec
 
 
+def spec_beside(prefix: Path) -> Spec | None:
+    """The spec of the image called *prefix*, where its file lies beside it and is sound."""
+    for path in (prefix.with_name(f"{prefix.name}{suffix}") for suffix in (".yml", ".yaml")):
+        try:
+            text = file.read(path, limit=SPEC_LIMIT).decode("utf-8", "surrogateescape")
+            return load_all((Source(str(path), text),))[0]
+        except FinbackError:
+            continue
+    return None
+
+
 def make_plan(
     inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
 ) -> tuple[Plan, Spec]:

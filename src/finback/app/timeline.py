@@ -1,8 +1,9 @@
 """The boot timeline: what the guest reported, as rows with bars.
 
 The guest writes a JSON object a line: `uptime` in seconds since its kernel started, `stage` (init, onboot, service,
-shutdown), `name`, `event` (started, up, done, failed, stopped) and `status`. A guest may write anything: what is not a
-report is left out.
+shutdown), `name`, `event` and `status`. Steps are started, then done or failed. Services may be waiting for others, are
+started, up, and, when that is asked, ready or unready; they have stopped, and when they are not started again, they are
+done or failed. A guest may write anything: what is not a report is left out.
 """
 
 from __future__ import annotations
@@ -91,7 +92,12 @@ def steps(reports: Iterable[Report]) -> list[Step]:
         if report.event == "started":
             out[place] = replace(out[place], starts=out[place].starts + 1)
             continue
-        ends = report.event != "stopped" and out[place].end is None
+        if report.event == "waiting":
+            continue
+        # One that is up may not be ready yet.
+        ends = report.event not in ("stopped", "unready") and (
+            out[place].end is None or (report.event == "ready" and out[place].starts == 1)
+        )
         end = report.uptime if ends else out[place].end
         out[place] = replace(out[place], end=end, outcome=_outcome(report))
     return out

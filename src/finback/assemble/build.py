@@ -18,6 +18,7 @@ from finback.ground.digest import Digest
 from finback.ground.source import NOWHERE, Origin
 from finback.host.store import Store
 from finback.resolve.plan import ImagePin, Plan, VolumePlan
+from finback.spec.ordering import waves
 from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, File
 
@@ -106,10 +107,19 @@ def _bundles(plan: Plan, known: set[str]) -> list[Part]:
 
 
 def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
-    """The plan itself, without the name of the build and what is no part of the system, and the items of `files`."""
-    text = canonical.encode(replace(plan, name="", loaders=()))
-    described = File(path="etc/finback/plan.json", content=Inline(text), mtime=plan.epoch)
-    items: list[tuple[str, AnyEntry, Origin]] = [("files", described, NOWHERE)]
+    """The plan itself, without the name of the build and what is no part of the system; the order of the services; and
+    the items of `files`.
+    """
+    groups = waves({s.id: s.supervision.needs for s in plan.services})
+    texts = {
+        "plan.json": canonical.encode(replace(plan, name="", loaders=())),
+        "services": "".join(f"{' '.join(g)}\n" for g in groups).encode(),
+    }
+    items: list[tuple[str, AnyEntry, Origin]] = [
+        ("files", File(path=f"etc/finback/{name}", content=Inline(text), mtime=plan.epoch), NOWHERE)
+        for name, text in texts.items()
+        if text
+    ]
     items += [(f"files[{f.index}]", own_files.entry(f, plan.epoch), f.origin) for f in plan.files]
     parts: list[Part] = []
     for location, entry, origin in items:

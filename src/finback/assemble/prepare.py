@@ -2,7 +2,8 @@
 
 Forking is the expensive part of a boot, so the fragment starts few programs. It is POSIX sh for busybox's programs
 and defines three functions:
-prepare, before the container is created; attach PID, when its namespaces exist; cleanup, once it is gone.
+prepare, before the container is created; attach PID, when its namespaces exist; cleanup, once it is gone. How it is
+supervised stands before them (`supervise`).
 
 Source: compat 1.8; mount(8).
 """
@@ -14,6 +15,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from finback.assemble import supervise
 from finback.assemble.oci_config import SELF_NAMED
 from finback.resolve.plan import Container
 
@@ -48,6 +50,7 @@ def prepare(container: Container, value: Mapping[str, Any]) -> str:
     lines = [
         f"name={shlex.quote(container.id)}",
         f"namespace={shlex.quote(value['namespace'] or NAMESPACE)}",
+        *supervise.variables(container),
         *([PEER] if any(s.startswith("name_peer ") for s in attach) else []),
         *_function("prepare", steps, " &&"),
         *_function("attach", attach, " &&"),

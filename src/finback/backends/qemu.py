@@ -27,6 +27,8 @@ PROCESSORS = {"amd64": "max", "arm64": "max,pauth-impdef=on", "riscv64": "rv64",
 QMP_SOCKET = "qmp.sock"
 CONTROL_SOCKET = "control.sock"
 EVENTS = "events.jsonl"
+SESSIONS = 4
+"""Commands that can run in a guest at a time."""
 CONSOLE = "console.log"
 PID = "pid"
 
@@ -34,6 +36,11 @@ PID = "pid"
 def program(architecture: str) -> str:
     """The QEMU for an architecture in OCI's words."""
     return f"qemu-system-{ARCHITECTURES[architecture].kernel}"
+
+
+def session_socket(number: int) -> str:
+    """The socket of a port that a command in the guest uses."""
+    return f"shell{number}.sock"
 
 
 def machine_command(machine: Machine) -> Command:
@@ -133,7 +140,17 @@ def _channels(machine: Machine, bus: str) -> list[str]:
         # What the host asks of the guest, a word a line.
         "-chardev", f"socket,id=control,path={control},server=on,wait=off",
         "-device", "virtserialport,chardev=control,name=finback.control",
+        *(word for number in range(SESSIONS) for word in _session(machine, number)),
     ]  # fmt: skip
+
+
+def _session(machine: Machine, number: int) -> tuple[str, ...]:
+    # What a command in the guest reads and writes.
+    path = _escaped(str(machine.sockets / session_socket(number)))
+    return (
+        "-chardev", f"socket,id=shell{number},path={path},server=on,wait=off",
+        "-device", f"virtserialport,chardev=shell{number},name=finback.shell{number}",
+    )  # fmt: skip
 
 
 def _network(machine: Machine, bus: str) -> list[str]:

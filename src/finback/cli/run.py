@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from finback.cli.options import open_workspace
 
 if TYPE_CHECKING:
+    from finback.app.machine import Running
     from finback.app.run import Request
     from finback.backends import Disk, Forward
 
@@ -101,11 +103,23 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
             return
         _say_how_to_leave()
         status, machine = run.attend(request, workspace.emit)
+    _show_causes(machine, given["prefix"])
     if given["timeline"]:
         from finback.app.timeline import draw
 
         click.echo(draw(machine.events()))
     ctx.exit(status)
+
+
+def _show_causes(machine: Running, prefix: Path) -> None:
+    """What the console of a failed boot means; with lines, where the file that was built lies beside the image."""
+    from finback.app.diagnosis import diagnose
+    from finback.app.expectations import console
+    from finback.app.planning import spec_beside
+    from finback.cli.render import render
+
+    for diagnostic in diagnose(console(machine), spec_beside(prefix)):
+        click.echo(render(diagnostic, colour=sys.stderr.isatty()), err=True)
 
 
 def _say_how_to_leave() -> None:

@@ -83,6 +83,30 @@ def _ending_with(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the block, a signal that would end finback is as Ctrl-C: what was started can be ended.
+
+    It is so once: a second signal, which timeout(1) sends too, does not disturb that.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        before = {number: signal.signal(number, interrupt) for number in ENDING}
+    except ValueError:
+        # Only the main thread may do that.
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def detached(command: Command, log: Path) -> int:
     """Start *command* in a session of its own, its messages in *log*; the process id.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import uuid
+from pathlib import Path
 
 from finback.ground.platform import ARCHITECTURES, Platform
 
@@ -23,3 +26,22 @@ def host_kernel() -> str:
 def new_uuid() -> str:
     """A random UUID (RFC 9562, version 4)."""
     return str(uuid.uuid4())
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        # macOS has none of that.
+        return os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that can be had without swapping; None where that is not known. Source: proc_meminfo(5)."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) << 10 if found else None

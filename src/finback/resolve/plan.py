@@ -13,6 +13,7 @@ from finback.ground import canonical
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, origin
+from finback.resolve.supervision import Supervision
 from finback.spec.model import Output, Settings
 
 # What the references of loaders begin with.
@@ -86,6 +87,7 @@ class Container:
     name: str
     image: ImagePin
     settings: Settings
+    supervision: Supervision = Supervision()
     origin: Origin = origin()
 
     @property

@@ -26,6 +26,7 @@ from finback.resolve.plan import (
     VolumePlan,
 )
 from finback.resolve.substitute import Substitute
+from finback.resolve.supervision import supervision
 from finback.spec import dump, label
 from finback.spec.check import allocate_ids
 from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
@@ -188,7 +189,13 @@ class _Resolver:
             found = self._image(item.image, item.origin.at("image"))
             settings = self._settings(item, found)
             return Container(
-                section=section, index=index, name=item.name, image=found.pin, settings=settings, origin=item.origin
+                section=section,
+                index=index,
+                name=item.name,
+                image=found.pin,
+                settings=settings,
+                supervision=supervision(item),
+                origin=item.origin,
             )
 
         return self._each(enumerate(items or ()), container)

@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Span
 from finback.oci import located
+from finback.spec.expected import check_tests
 from finback.spec.model import File, Item, Spec, Volume
 from finback.spec.mount import parse_bind
+from finback.spec.ordering import check_needs
 from finback.spec.settings import check_id_range, check_mode, check_settings, did_you_mean, problem, warning
+from finback.spec.supervised import check_item, check_notify
 from finback.spec.syntax import TEMPLATE_REMEDY
 
 FIRST_ID = 100
@@ -60,6 +63,7 @@ def check_parts(spec: Spec) -> Iterator[Diagnostic]:
             yield from _name(item, section)
             yield from _reference(item.image, item.origin.at("image"))
             yield from check_settings(item)
+            yield from check_item(item, section)
     for file in spec.files or ():
         yield from _file(file)
     if spec.trust and (spec.trust.image or spec.trust.org):
@@ -71,6 +75,9 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     """Findings about how the parts fit together."""
     yield from _unique("volume", spec.volumes or ())
     yield from _unique("service", spec.services or ())
+    yield from check_needs(spec)
+    yield from check_notify(spec)
+    yield from check_tests(spec)
     volumes = {v.name: v for v in spec.volumes or ()}
     ids = allocate_ids(spec)
     for item in _items(spec):

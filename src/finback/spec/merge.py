@@ -11,7 +11,7 @@ from typing import Any
 from finback.ground.source import Origin, Span, Step
 from finback.spec.model import Kernel, Spec, Trust
 
-LISTS = ("init", "volumes", "onboot", "onshutdown", "services", "files", "outputs")
+LISTS = ("init", "volumes", "onboot", "onshutdown", "services", "files", "outputs", "tests")
 
 
 def merge(first: Spec, second: Spec) -> Spec:

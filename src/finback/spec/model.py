@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
+from finback.spec.expectation import Expectation
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
+from finback.spec.supervision import Backoff, FailurePolicy, Ready, RestartPolicy, StartLimit, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +227,23 @@ class Item(Settings):
     """Name of the container; unique among services."""
     image: str
     """Image: `[REGISTRY/]NAME[:TAG][@DIGEST]`, or `finback/NAME` from the library."""
+    needs: tuple[str, ...] | None = None
+    """Services that must be ready, or have ended well, before this service starts."""
+    restart: RestartPolicy | None = None
+    """Whether a service that has ended is started again. Default: always."""
+    backoff: Backoff | None = None
+    """How long to wait before a service is started again."""
+    start_limit: StartLimit | None = key("startLimit")
+    """When a service is given up. Default: never."""
+    ready: Ready | None = None
+    """What shows that a service can be used. Default: its program runs."""
+    stop: Stop | None = None
+    """How a service is stopped."""
+    on_failure: FailurePolicy | None = key("onFailure")
+    """What happens when a step of `onboot` fails: the boot goes on, or the machine halts or restarts.
+    Default: continue."""
+    timeout: int | None = None
+    """Seconds that a step of `onboot` or `onshutdown` may take; then it is ended, and has failed. Default: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,4 +336,6 @@ class Spec:
     """Accepted for compatibility; has no effect."""
     outputs: tuple[Output, ...] | None = None
     """Artifacts made when the command line names no format."""
+    tests: tuple[Expectation, ...] | None = None
+    """What must hold once the system has booted: `finback test` asks that."""
     origin: Origin = origin()

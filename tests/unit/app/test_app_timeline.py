@@ -24,6 +24,25 @@ BOOT = (
 )
 
 
+def test_a_service_is_shown_until_it_is_ready() -> None:
+    told = (
+        report(1, "init", "init", "started"),
+        report(2, "service", "w", "waiting"),
+        report(3, "service", "w", "started"),
+        report(4, "service", "w", "up"),
+        report(6, "service", "w", "ready"),
+    )
+    (_, _, first) = steps(told)
+    assert (first.begin, first.end, first.outcome) == (3, 6, "ready")
+    again = (
+        report(7, "service", "w", "waiting"),
+        report(8, "service", "w", "started"),
+        report(9, "service", "w", "ready"),
+    )
+    (_, _, later) = steps((*told, report(7, "service", "w", "stopped", 1), *again))
+    assert (later.end, later.outcome, later.starts) == (6, "ready", 2)
+
+
 def test_a_boot_is_shown_as_stretches() -> None:
     assert [(s.name, s.begin, s.end, s.outcome) for s in steps(BOOT)] == [
         ("kernel and modules", 0, 3.0, "done"),

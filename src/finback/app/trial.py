@@ -1,0 +1,220 @@
+"""Build systems, boot each, and see whether its `tests` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event as Flag
+
+from finback.app import build as building
+from finback.app import expectations, run
+from finback.app import machine as machines
+from finback.app.diagnosis import diagnose, has_panicked
+from finback.app.machine import Running
+from finback.app.planning import Inputs, load_inputs
+from finback.app.workspace import Workspace
+from finback.backends import Forward
+from finback.ground.diagnostic import Diagnostic, FinbackError, error
+from finback.ground.event import Emit, task
+from finback.ground.source import Span
+from finback.host import child, clock, environment, folder, probe
+from finback.host import machine as host
+from finback.spec.expectation import Expectation
+from finback.spec.model import Spec
+
+WITHIN = 60
+INTERVAL = 0.25
+# After the end of the boot what was said last may still be on its way.
+GRACE = 1.5
+TAIL = 40
+# Memory of QEMU itself, in MiB, beside the guest's.
+OVERHEAD = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the machines are run. Memory in MiB."""
+
+    memory: int = 1024
+    cpus: int = 1
+    accelerator: str = "auto"
+    jobs: int | None = None
+    """Machines at a time. Default: as many as processors and memory allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one test."""
+
+    name: str
+    passed: bool
+    seconds: float
+    """After the start of the machine."""
+    seen: str = ""
+    """What there was instead."""
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of one file."""
+
+    name: str
+    source: str
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    console: Path | None = None
+    """Kept when something failed."""
+    tail: str = ""
+    """The end of the console, when something failed."""
+    trouble: str = ""
+    """Why the machine did not even run."""
+    causes: tuple[Diagnostic, ...] = ()
+    """What the console shows to be wrong, when something failed."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything holds."""
+        return not self.trouble and all(o.passed for o in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    name: str
+    source: str
+    prefix: Path
+    tests: tuple[Expectation, ...]
+    spec: Spec
+
+
+def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> Iterator[Trial]:
+    """Build all of *every*, one after the other, then boot several at a time; each trial as it ends.
+
+    Raises:
+        FinbackError: a build fails, or F068, a file has no tests; before any machine is started.
+
+    """
+    parent = environment.state_folder() / "tests"
+    folder.make_private(parent)
+    with child.interruptible(), folder.scratch(parent) as place:
+        built = [_build(inputs, place / str(n), workspace) for n, inputs in enumerate(every)]
+        cancelled = Flag()
+        with ThreadPoolExecutor(max_workers=jobs(options, len(built))) as pool:
+            waiting: list[Future[Trial]] = [
+                pool.submit(_trial, b, options, parent / b.name, workspace.emit, cancelled.is_set) for b in built
+            ]
+            try:
+                yield from (done.result() for done in as_completed(waiting))
+            finally:
+                # Interrupted: what has not begun never does, and what runs is stopped.
+                cancelled.set()
+                for future in waiting:
+                    future.cancel()
+
+
+def jobs(options: Options, files: int) -> int:
+    """How many machines run at a time."""
+    if options.jobs is not None:
+        return options.jobs
+    memory = host.available_memory()
+    room = files if memory is None else memory // (options.memory + OVERHEAD << 20)
+    return max(1, min(files, host.processors() // options.cpus, room))
+
+
+def _build(inputs: Inputs, place: Path, workspace: Workspace) -> _Built:
+    spec = load_inputs(inputs, workspace)
+    if not spec.tests:
+        name = inputs.files[-1]
+        raise error("F068", f"{name} has no tests", help='add some, such as `tests: [{console: "finback: onboot"}]`')
+    place.mkdir(parents=True)
+    target = building.Target(formats=("kernel+initrd",), folder=place)
+    with task(workspace.emit, f"build-{inputs.build_name}", f"building {inputs.build_name}"):
+        building.build(inputs, target, workspace)
+    name = inputs.build_name
+    return _Built(name=name, source=inputs.files[-1], prefix=place / name, tests=completed(spec), spec=spec)
+
+
+def completed(spec: Spec) -> tuple[Expectation, ...]:
+    """The tests of *spec* with the default state of each service that they ask about."""
+    asked = {s.name for s in spec.services or () if s.ready is not None}
+
+    def whole(test: Expectation) -> Expectation:
+        if test.service is None or test.service.state is not None:
+            return test
+        return replace(test, service=replace(test.service, state="ready" if test.service.name in asked else "up"))
+
+    return tuple(whole(t) for t in spec.tests or ())
+
+
+def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
+    begun = clock.monotonic()
+    ports = expectations.ports(built.tests)
+    address = expectations.ADDRESS
+    request = run.Request(
+        prefix=built.prefix,
+        memory=options.memory,
+        cpus=options.cpus,
+        forwards=tuple(Forward(host=probe.free_port(address), guest=p, address=address) for p in ports),
+        accelerator=options.accelerator,
+        state=state,
+        reboot=False,
+    )
+    try:
+        with task(emit, f"test-{built.name}", f"testing {built.name}"):
+            machine = run.start(request, emit)
+            try:
+                outcomes = observe(built.tests, machine, cancelled)
+            finally:
+                # It has said all that it was asked; how it ends is not.
+                machines.stop(machine, 0)
+    except FinbackError as failure:
+        seconds = clock.monotonic() - begun
+        return Trial(name=built.name, source=built.source, outcomes=(), seconds=seconds, trouble=str(failure))
+    failed = not all(o.passed for o in outcomes)
+    shown = expectations.console(machine) if failed else ""
+    return Trial(
+        name=built.name,
+        source=built.source,
+        outcomes=outcomes,
+        seconds=clock.monotonic() - begun,
+        console=machine.console if failed else None,
+        tail="\n".join(shown.splitlines()[-TAIL:]),
+        causes=diagnose(shown, built.spec) if failed else (),
+    )
+
+
+def observe(tests: tuple[Expectation, ...], machine: Running, cancelled: Callable[[], bool]) -> tuple[Outcome, ...]:
+    """Ask *tests* again and again until each holds, or its time is over, or the boot is."""
+    found: dict[int, Outcome] = {}
+    begun = clock.monotonic()
+    last: float | None = None
+    while len(found) < len(tests):
+        seconds = clock.monotonic() - begun
+        if last is None and (cancelled() or over(machine)):
+            last = seconds + GRACE
+        for number, test in enumerate(tests):
+            if number in found:
+                continue
+            answer = expectations.ask(test, machine)
+            late = seconds >= (test.within or WITHIN)
+            if not (answer.holds or late or (last is not None and seconds >= last)):
+                continue
+            seen = "" if answer.holds else answer.seen if late else f"the boot has ended; {answer.seen}"
+            found[number] = Outcome(
+                name=expectations.label(test),
+                passed=answer.holds,
+                seconds=clock.monotonic() - begun,
+                seen=seen,
+                span=test.origin.span,
+            )
+        child.until(lambda: len(found) == len(tests), INTERVAL)
+    return tuple(found[n] for n in sorted(found))
+
+
+def over(machine: Running) -> bool:
+    """Whether nothing more will come of *machine*: it has ended, or its boot has."""
+    if not machine.alive or has_panicked(expectations.console(machine)):
+        return True
+    return any((r.stage, r.name) == ("init", "boot") for r in machine.events())

@@ -1,0 +1,46 @@
+"""How a container is supervised, compiled to shell for the guest's init: part of its `prepare`.
+
+Variables are words that need no quotes, `needs` a list of them; `ready` is a function that asks with the functions of
+`usr/lib/finback/watch`.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from finback.resolve.plan import Container
+from finback.spec.supervision import Ready
+
+
+def variables(container: Container) -> list[str]:
+    """The lines for the container's `prepare`."""
+    chosen = container.supervision
+    if container.section != "services":
+        return [f"on_failure={chosen.on_failure} limit={chosen.limit}"]
+    return [
+        f"needs={shlex.quote(' '.join(chosen.needs))}",
+        f"restart={chosen.restart} first_wait={chosen.first_wait} longest_wait={chosen.longest_wait}",
+        f"starts={chosen.starts} window={chosen.window}",
+        f"stop_signal={chosen.stop_signal} stop_within={chosen.stop_within}",
+        f"asked={_how(chosen.ready)} ready_within={chosen.ready_within}",
+        *(["ready() {", f"\t{_question(chosen.ready)}", "}"] if _how(chosen.ready) == "poll" else []),
+    ]
+
+
+def _how(ready: Ready | None) -> str:
+    if ready is None:
+        return ""
+    return "notify" if ready.notify else "poll"
+
+
+def _question(ready: Ready | None) -> str:
+    """What succeeds once the service is ready."""
+    assert ready is not None
+    if ready.tcp is not None:
+        # As /proc/net/tcp writes it.
+        return f"tcp {ready.tcp:04X}"
+    words = {
+        "file": ready.file, "socket": ready.socket, "http": ready.http, "inside": ready.command,
+    }  # fmt: skip
+    name, value = next((k, v) for k, v in words.items() if v is not None)
+    return shlex.join([name, *([value] if isinstance(value, str) else value)])

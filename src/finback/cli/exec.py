@@ -1,0 +1,33 @@
+"""Run a command in a container of a machine that runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--state", type=click.Path(path_type=Path), help="The machine's state folder, instead of its name.")
+@click.argument("name")
+@click.argument("service")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def COMMAND(  # noqa: N802
+    ctx: click.Context, name: str, service: str, command: tuple[str, ...], state: Path | None
+) -> None:
+    """Run COMMAND in the container of SERVICE in the machine NAME; input, output and exit status are its own.
+
+    \b
+    finback exec web nginx -- cat /etc/nginx/nginx.conf
+    """  # noqa: D301
+    from finback.app import session
+    from finback.app.machine import find
+    from finback.cli._streams import errors, output
+
+    words = command[1:] if command[0] == "--" else command
+    if not words:
+        raise click.UsageError("name a command after --")
+    request = session.Request(words=words, service=service, source=sys.stdin.fileno())
+    ctx.exit(session.execute(find(name, state), request, output, errors))

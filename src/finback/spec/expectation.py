@@ -1,0 +1,71 @@
+"""What must hold once the system has booted: what `finback test` asks. It is no part of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from finback.ground.source import Origin, origin
+
+State = Literal["up", "ready", "done", "failed", "stopped", "unready"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTTPAnswer:
+    """An answer to a GET, asked from the machine that runs the guest through a port published for it."""
+
+    port: int
+    """TCP port in the guest."""
+    path: str | None = None
+    """Path and query. Default: `/`."""
+    status: int | None = None
+    """Status of the answer. Default: 200."""
+    contains: str | None = None
+    """Text within the first megabyte of the answer."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TCPAnswer:
+    """Something that a TCP server says, asked as HTTP is. A connection alone proves nothing: QEMU accepts it itself."""
+
+    port: int
+    """TCP port in the guest."""
+    send: str | None = None
+    """Text that is sent first: `"PING\\r\\n"`."""
+    contains: str | None = None
+    """Text within the first 64 KiB of the answer. Default: anything."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceState:
+    """How a service stands, as the boot timeline has it."""
+
+    name: str
+    """Name of the service."""
+    state: State | None = None
+    """`up` or `ready` and still running; or what has happened once: `done`, `failed`, `stopped`, `unready`.
+    Default: ready, or up where the service has no `ready`."""
+    restarts: int | None = None
+    """How often it was started again, at least."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One thing that must hold after the boot: one of `console`, `http`, `tcp` and `service`."""
+
+    name: str | None = None
+    """What it is called in reports. Default: what it asks."""
+    console: str | None = None
+    """Text in a line of the console."""
+    http: HTTPAnswer | None = None
+    """An HTTP answer."""
+    tcp: TCPAnswer | None = None
+    """An answer over TCP."""
+    service: ServiceState | None = None
+    """The state of a service."""
+    within: int | None = None
+    """Seconds after the start of the machine by which it holds. Default: 60."""
+    origin: Origin = origin()

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from finback.app import junit, trial
+from finback.app.expectations import ask, label, ports
+from finback.app.machine import Running
+from finback.app.service_state import service_states
+from finback.app.timeline import Report
+from finback.app.trial import Outcome, Trial
+from finback.backends import Forward
+from finback.ground.source import Source
+from finback.host import clock
+from finback.spec.decode import load
+from finback.spec.expectation import Expectation, HTTPAnswer, ServiceState, TCPAnswer
+from finback.spec.model import Spec
+
+UUID = "00000000-0000-4000-8000-00000000abcd"
+
+
+def report(name: str, event: str, status: int = 0, stage: str = "service", at: float = 1) -> Report:
+    return Report(uptime=at, stage=stage, name=name, event=event, status=status)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Running]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", UUID])
+    (tmp_path / "pid").write_text(str(process.pid))
+    yield Running(name="m", uuid=UUID, started=clock.now(), state=tmp_path, sockets=tmp_path)
+    process.kill()
+    process.wait()
+
+
+def tell(machine: Running, *reports: Report) -> None:
+    lines = [
+        json.dumps({"uptime": r.uptime, "stage": r.stage, "name": r.name, "event": r.event, "status": r.status})
+        for r in reports
+    ]
+    (machine.state / "events.jsonl").write_text("\n".join([*lines, ""]))
+
+
+def test_services_stand_as_the_last_boot_left_them() -> None:
+    first = [report("init", "started", stage="init"), report("old", "up")]
+    states = service_states(
+        [
+            *first,
+            report("init", "started", stage="init"),
+            report("w", "started"),
+            report("w", "up"),
+            report("w", "stopped", 3),
+            report("w", "started", at=9),
+        ]
+    )
+    assert list(states) == ["w"]
+    assert (states["w"].state, states["w"].restarts, states["w"].status, states["w"].since) == ("started", 1, 3, 9)
+    assert states["w"].been == {"started", "up", "stopped"}
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "events", "holds"),
+    [
+        ("up", None, ["started", "up"], True),
+        ("up", None, ["started", "up", "ready"], True),
+        ("ready", None, ["started", "up"], False),
+        ("ready", None, ["started", "up", "ready", "stopped"], False),
+        ("stopped", None, ["started", "up", "ready", "stopped", "started"], True),
+        ("failed", None, ["started", "stopped", "failed"], True),
+        ("up", 1, ["started", "up"], False),
+        ("up", 1, ["started", "up", "stopped", "started", "up"], True),
+    ],
+)
+def test_the_state_of_a_service(
+    machine: Running, state: str, restarts: int | None, events: list[str], holds: bool
+) -> None:
+    tell(machine, *(report("w", e) for e in events))
+    asked = Expectation(service=ServiceState(name="w", state=state, restarts=restarts))  # type: ignore[arg-type]
+    assert ask(asked, machine).holds is holds
+
+
+def test_a_line_of_the_console(machine: Running) -> None:
+    asked = Expectation(console="a b")
+    assert ask(asked, machine).seen == "the console is empty"
+    (machine.state / "console.log").write_bytes(b"\xff a\nb\n")
+    assert ask(asked, machine).seen == "no line has it; the last is 'b'"
+    (machine.state / "console.log").write_bytes(b"\xff xa by\n")
+    assert ask(asked, machine).holds
+
+
+class _Pages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/a?b" else 404)
+        self.end_headers()
+        self.wfile.write(b"hello world")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_answers_over_http(machine: Running) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Pages)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    forwarded = Running(
+        name="m", uuid=UUID, started=0, state=machine.state, sockets=machine.sockets,
+        forwards=(Forward(host=server.server_port, guest=80),),
+    )  # fmt: skip
+    try:
+        assert ask(Expectation(http=HTTPAnswer(port=80, path="/a?b", contains="lo w")), forwarded).holds
+        assert "lacks" in ask(Expectation(http=HTTPAnswer(port=80, path="/a?b", contains="bye")), forwarded).seen
+        assert ask(Expectation(http=HTTPAnswer(port=80, path="/x", status=404)), forwarded).holds
+        assert ask(Expectation(http=HTTPAnswer(port=80)), forwarded).seen == "it answers with status 404"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert ask(Expectation(http=HTTPAnswer(port=80)), forwarded).seen.startswith("no answer: ")
+
+
+def test_answers_over_tcp(machine: Running) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(3):
+                connection, _ = server.accept()
+                with connection:
+                    if connection.recv(100) == b"PING":
+                        connection.sendall(b"PO")
+                        connection.sendall(b"NG")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        forwarded = Running(
+            name="m", uuid=UUID, started=0, state=machine.state, sockets=machine.sockets,
+            forwards=(Forward(host=server.getsockname()[1], guest=7),),
+        )  # fmt: skip
+        assert ask(Expectation(tcp=TCPAnswer(port=7, send="PING", contains="PONG")), forwarded).holds
+        assert ask(Expectation(tcp=TCPAnswer(port=7, send="PING", contains="x")), forwarded).seen == "it says 'PONG'"
+        # QEMU itself takes a connection that nobody in the guest does, and closes it.
+        assert ask(Expectation(tcp=TCPAnswer(port=7, send="x")), forwarded).seen == "it says nothing"
+        thread.join()
+
+
+def test_what_holds_is_asked_no_more_and_what_does_not_until_its_time_is_over(machine: Running) -> None:
+    tell(machine, report("w", "up"))
+    tests = (
+        Expectation(service=ServiceState(name="w", state="up")),
+        Expectation(name="never", console="x", within=1),
+    )
+    first, second = trial.observe(tests, machine, lambda: False)
+    assert first.passed
+    assert first.seconds < 1
+    assert (second.name, second.passed) == ("never", False)
+    assert 1 <= second.seconds < 10
+
+
+def test_the_end_of_the_boot_is_the_end_of_the_tests(machine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "GRACE", 0.1)
+    tell(machine, report("boot", "halt", stage="init"))
+    (outcome,) = trial.observe((Expectation(console="x", within=1000),), machine, lambda: False)
+    assert outcome.seen.startswith("the boot has ended")
+    tell(machine)
+    (outcome,) = trial.observe((Expectation(console="x", within=1000),), machine, lambda: True)
+    assert not outcome.passed
+
+
+def test_the_default_state_is_ready_where_that_is_asked() -> None:
+    text = "services: [{name: a, image: i, ready: {tcp: 1}}, {name: b, image: i}]\n"
+    spec = load(Spec, Source("t", text + "tests: [{service: {name: a}}, {service: {name: b}}, {console: x}]"))
+    assert [t.service.state for t in trial.completed(spec) if t.service] == ["ready", "up"]
+    assert [label(t) for t in trial.completed(spec)] == ["service a ready", "service b up", "console 'x'"]
+
+
+def test_each_port_is_published_once() -> None:
+    tests = (Expectation(http=HTTPAnswer(port=80)), Expectation(tcp=TCPAnswer(port=80)), Expectation(console="x"))
+    assert ports(tests) == (80,)
+
+
+def test_machines_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial.host, "processors", lambda: 4)
+    for memory, cpus, room in ((None, 1, 3), (None, 2, 2), (3 << 30, 1, 2), (1, 1, 1)):
+        monkeypatch.setattr(trial.host, "available_memory", lambda memory=memory: memory)
+        assert trial.jobs(trial.Options(cpus=cpus), 3) == room
+    assert trial.jobs(trial.Options(jobs=9), 3) == 9
+
+
+def test_the_junit_report_is_xml_whatever_was_said() -> None:
+    bad = Outcome(name="a\x00<b>", passed=False, seconds=1, seen="\x1b[0m&")
+    made = junit.encode(
+        [
+            Trial(name="x", source="x.yml", outcomes=(bad,), seconds=2, tail="\ud800\x07]]>"),
+            Trial(name="y", source="y.yml", outcomes=(), seconds=0, trouble="no QEMU"),
+        ]
+    )
+    root = ET.fromstring(made)
+    assert [(s.attrib["failures"], s.attrib["errors"]) for s in root] == [("1", "0"), ("0", "1")]
+    assert root[0].find("testcase/failure") is not None
+    assert "]]>" in (root[0].findtext("system-out") or "")
