@@ -16,7 +16,6 @@ from test_formats import make_plan, outputs
 from finback.assemble import build as assembling
 from finback.assemble.contents import StoreContents
 from finback.assemble.system import Compression, OwnPart, System
-from finback.codec.linux_image import HEAD
 from finback.ground.diagnostic import FinbackError
 from finback.ground.event import Event, silent
 from finback.host.store import Store
@@ -43,7 +42,7 @@ def test_the_bytes_are_the_same_for_any_number_of_processors(
     assert made[0] == made[1] == made[2]
     assert set(made[0]) == {"-kernel", "-cmdline", f"-{kind}.img"}
     assert made[0]["-cmdline"] == b"console=ttyS0"
-    assert len(made[0]["-kernel"]) > HEAD
+    assert made[0]["-kernel"]
 
 
 @pytest.mark.parametrize("compression", ["zstd:1", "zstd:9", "gzip", "none"])
