@@ -59,11 +59,8 @@ def encode(entries: Iterable[AnyEntry], read: Reader, settings: Settings = Setti
         ValueError: the tree or the settings are not such as the format can hold.
 
     """
+    _check(settings)
     size = settings.block_size
-    if size not in (1 << n for n in range(12, 21)):
-        raise ValueError(f"a block has 4 KiB to 1 MiB and is a power of two, not {size}")
-    if not 0 <= settings.mtime <= 0xFFFFFFFF:
-        raise ValueError(f"the time {settings.mtime} does not fit SquashFS")
     squeezer = compressor(settings.method, settings.level, size)
     top = root(entries)
     nodes = list(inodes(top))
@@ -102,6 +99,13 @@ def encode(entries: Iterable[AnyEntry], read: Reader, settings: Settings = Setti
         *(*made.references([top]), position, id_table, NOWHERE if found is None else found),
         *(inode_table, directory_table, fragment_table, export_table),
     )
+
+
+def _check(settings: Settings) -> None:
+    if settings.block_size not in (1 << n for n in range(12, 21)):
+        raise ValueError(f"a block has 4 KiB to 1 MiB and is a power of two, not {settings.block_size}")
+    if not 0 <= settings.mtime <= 0xFFFFFFFF:
+        raise ValueError(f"the time {settings.mtime} does not fit SquashFS")
 
 
 def _fill(made: Inodes, nodes: list[Node], same: dict[Content, Content], area: DataArea) -> None:
