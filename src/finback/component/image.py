@@ -6,7 +6,7 @@ The image depends on the definition, the pinned packages, the platform and this 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.oci import image
 from finback.resolve.plan import PackagePin
-from finback.tree.content import Content, Inline
+from finback.tree.content import Content, Inline, Reader
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
 
 LABEL = "org.mobyproject.config"
@@ -60,7 +60,7 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
     return manifest
 
 
-def _reader(unpacked: Unpacked):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _reader(unpacked: Unpacked) -> Reader:
     def read(content: Content) -> Iterable[bytes]:
         return (content.data,) if isinstance(content, Inline) else unpacked.read(content)
 
@@ -117,7 +117,7 @@ def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: i
     return tree
 
 
-def _files(component: Component, epoch: int):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _files(component: Component, epoch: int) -> Iterator[AnyEntry]:
     for added in component.definition.files or ():
         path = added.path.strip("/")
         owner: dict[str, Any] = {"uid": added.uid or 0, "gid": added.gid or 0, "mtime": epoch}

@@ -6,6 +6,7 @@ from finback.component.library import Component
 from finback.component.recipe import cached, recipe
 from finback.ground import event
 from finback.ground.diagnostic import error
+from finback.ground.digest import Digest
 from finback.oci import image as oci_image
 from finback.oci.reference import Reference
 from finback.resolve.catalogue import Found, Wanted
@@ -88,7 +89,7 @@ class LibraryCatalogue:
             )
         return None
 
-    def _build(self, component: Component, pins: tuple[PackagePin, ...], wanted: Wanted):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def _build(self, component: Component, pins: tuple[PackagePin, ...], wanted: Wanted) -> Digest:
         around = self._around
         title = f"component {component.name} ({wanted.platform.architecture})"
         with event.task(around.emit, f"component {component.name}", title):
