@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from finback.app import session
 from finback.app.machine import Running
 from finback.app.service_state import RUNNING, service_states
 from finback.ground.diagnostic import FinbackError
 from finback.host import file, probe
-from finback.spec.expectation import Expectation, HTTPAnswer, ServiceState, TCPAnswer
+from finback.spec.expectation import CommandResult, Expectation, HTTPAnswer, ServiceState, TCPAnswer
 
 ADDRESS = "127.0.0.1"
 # A question takes no longer, so that others come to their turn.
 SECONDS = 3.0
+# A program of a container takes a while to start where machines are emulated.
+EXEC_SECONDS = 60.0
+OUTPUT_LIMIT = 64 << 10
 CONSOLE_LIMIT = 64 << 20
 SHOWN = 80
 
@@ -30,6 +35,10 @@ def label(test: Expectation) -> str:
     """What a test is called."""
     if test.name:
         return test.name
+    return _label(test)
+
+
+def _label(test: Expectation) -> str:
     if test.http:
         return f"http {test.http.port} {test.http.path or '/'}"
     if test.tcp:
@@ -37,7 +46,9 @@ def label(test: Expectation) -> str:
     if test.service:
         times = f", {test.service.restarts} restarts" if test.service.restarts is not None else ""
         return f"service {test.service.name} {test.service.state or 'ready'}{times}"
-    return f"console {test.console!r}"
+    if test.exec:
+        return f"exec {test.exec.service or '(machine)'}: {' '.join(test.exec.command)}"
+    return f"size at most {test.size.most} MB" if test.size else f"console {test.console!r}"
 
 
 def ports(tests: tuple[Expectation, ...]) -> tuple[int, ...]:
@@ -53,6 +64,8 @@ def ask(test: Expectation, machine: Running) -> Answer:
         return _service(test.service, machine)
     if test.http is not None:
         return _http(test.http, _published(machine, test.http.port))
+    if test.exec is not None:
+        return _exec(test.exec, machine)
     assert test.tcp is not None
     return _tcp(test.tcp, _published(machine, test.tcp.port))
 
@@ -105,6 +118,30 @@ def _tcp(wanted: TCPAnswer, port: int) -> Answer:
     holds, said = probe.tcp(ADDRESS, port, (wanted.send or "").encode(), text, SECONDS)
     seen = f"it says {_short(said.decode('utf-8', 'replace'))}" if said else "it says nothing"
     return Answer(holds=holds, seen=seen)
+
+
+def _exec(wanted: CommandResult, machine: Running) -> Answer:
+    said = bytearray()
+
+    def sink(data: bytes) -> None:
+        said.extend(data[: OUTPUT_LIMIT - len(said)])
+
+    request = session.Request(words=wanted.command, service=wanted.service or "", timeout=EXEC_SECONDS)
+    try:
+        status = session.execute(machine, request, sink, sink)
+    except FinbackError as failure:
+        return Answer(holds=False, seen=failure.diagnostics[0].message)
+    text = said.decode("utf-8", "replace")
+    if status != (wanted.status or 0):
+        return Answer(holds=False, seen=f"it ends with status {status} and says {_short(text)}")
+    return Answer(holds=(wanted.contains or "") in text, seen=f"it says {_short(text)}")
+
+
+def weigh(test: Expectation, sizes: Iterable[int]) -> Answer:
+    """Whether a test of the size holds for artefacts of *sizes*, in bytes."""
+    assert test.size is not None
+    megabytes = sum(sizes) / 1e6
+    return Answer(holds=megabytes <= test.size.most, seen=f"it is {megabytes:.1f} MB")
 
 
 def _short(text: str) -> str:

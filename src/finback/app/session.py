@@ -34,6 +34,8 @@ class Request:
     """The container to run it in. Default: the machine itself."""
     source: int | None = None
     """File descriptor that its input is read from. None: it has none."""
+    timeout: float | None = None
+    """Seconds that it may take. Default: no limit."""
 
     def encoded(self) -> bytes:
         """The request as a line."""
@@ -47,7 +49,8 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
 
     Raises:
         FinbackError: F527 the machine does not run; F535 its guest does not serve commands; F536 all its ports are in
-            use; F534 the command is too long; F701 the guest broke off.
+            use; F534 the command is too long; F701 the guest broke off;
+            F537 it takes longer than it may.
 
     """
     line = request.encoded()
@@ -69,7 +72,11 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
         channel.send(line)
         if request.source is None:
             channel.send(b"< 0")
-        channel.converse(heard, lambda piece: channel.send(b"< %d" % len(piece), piece), request.source, None)
+        channel.converse(
+            heard, lambda piece: channel.send(b"< %d" % len(piece), piece), request.source, request.timeout
+        )
+    if not status and request.timeout is not None and machine.alive:
+        raise error("F537", f"the command takes more than {request.timeout:.0f} seconds", help="give it more time")
     if not status:
         raise error("F701", f"{machine.name} broke off", help="it may have ended; `finback ps` lists what runs")
     return status[0]

@@ -15,16 +15,18 @@ from finback.app.diagnosis import diagnose, has_panicked
 from finback.app.machine import Running
 from finback.app.planning import Inputs, load_inputs
 from finback.app.workspace import Workspace
-from finback.backends import Forward
+from finback.backends import Disk, Forward
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import Emit, task
 from finback.ground.source import Span
 from finback.host import child, clock, environment, folder, probe
 from finback.host import machine as host
-from finback.spec.expectation import Expectation
+from finback.spec.expectation import Expectation, GuestMachine
+from finback.spec.expected import disk_bytes
 from finback.spec.model import Spec
 
 WITHIN = 60
+MEMORY = 1024
 INTERVAL = 0.25
 # After the end of the boot what was said last may still be on its way.
 GRACE = 1.5
@@ -37,8 +39,10 @@ OVERHEAD = 256
 class Options:
     """How the machines are run. Memory in MiB."""
 
-    memory: int = 1024
-    cpus: int = 1
+    memory: int | None = None
+    """Default: what the file's `machine` says, else 1024."""
+    cpus: int | None = None
+    """Default: what the file's `machine` says, else 1."""
     accelerator: str = "auto"
     jobs: int | None = None
     """Machines at a time. Default: as many as processors and memory allow."""
@@ -87,6 +91,9 @@ class _Built:
     prefix: Path
     tests: tuple[Expectation, ...]
     spec: Spec
+    machine: GuestMachine
+    memory: int
+    cpus: int
 
 
 def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> Iterator[Trial]:
@@ -99,9 +106,9 @@ def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> I
     parent = environment.state_folder() / "tests"
     folder.make_private(parent)
     with child.interruptible(), folder.scratch(parent) as place:
-        built = [_build(inputs, place / str(n), workspace) for n, inputs in enumerate(every)]
+        built = [_build(inputs, options, place / str(n), workspace) for n, inputs in enumerate(every)]
         cancelled = Flag()
-        with ThreadPoolExecutor(max_workers=jobs(options, len(built))) as pool:
+        with ThreadPoolExecutor(max_workers=_jobs(options, built)) as pool:
             waiting: list[Future[Trial]] = [
                 pool.submit(_trial, b, options, parent / b.name, workspace.emit, cancelled.is_set) for b in built
             ]
@@ -114,16 +121,20 @@ def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> I
                     future.cancel()
 
 
-def jobs(options: Options, files: int) -> int:
-    """How many machines run at a time."""
+def _jobs(options: Options, built: Sequence[_Built]) -> int:
     if options.jobs is not None:
         return options.jobs
-    memory = host.available_memory()
-    room = files if memory is None else memory // (options.memory + OVERHEAD << 20)
-    return max(1, min(files, host.processors() // options.cpus, room))
+    return jobs(len(built), max(b.memory for b in built), max(b.cpus for b in built))
 
 
-def _build(inputs: Inputs, place: Path, workspace: Workspace) -> _Built:
+def jobs(files: int, memory: int, cpus: int) -> int:
+    """How many machines run at a time, each of *memory* MiB and *cpus* processors."""
+    available = host.available_memory()
+    room = files if available is None else available // (memory + OVERHEAD << 20)
+    return max(1, min(files, host.processors() // cpus, room))
+
+
+def _build(inputs: Inputs, options: Options, place: Path, workspace: Workspace) -> _Built:
     spec = load_inputs(inputs, workspace)
     if not spec.tests:
         name = inputs.files[-1]
@@ -132,8 +143,17 @@ def _build(inputs: Inputs, place: Path, workspace: Workspace) -> _Built:
     target = building.Target(formats=("kernel+initrd",), folder=place)
     with task(workspace.emit, f"build-{inputs.build_name}", f"building {inputs.build_name}"):
         building.build(inputs, target, workspace)
-    name = inputs.build_name
-    return _Built(name=name, source=inputs.files[-1], prefix=place / name, tests=completed(spec), spec=spec)
+    machine = spec.machine or GuestMachine()
+    return _Built(
+        name=inputs.build_name,
+        source=inputs.files[-1],
+        prefix=place / inputs.build_name,
+        tests=completed(spec),
+        spec=spec,
+        machine=machine,
+        memory=options.memory or machine.memory or MEMORY,
+        cpus=options.cpus or machine.cpus or 1,
+    )
 
 
 def completed(spec: Spec) -> tuple[Expectation, ...]:
@@ -154,8 +174,10 @@ def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: 
     address = expectations.ADDRESS
     request = run.Request(
         prefix=built.prefix,
-        memory=options.memory,
-        cpus=options.cpus,
+        memory=built.memory,
+        cpus=built.cpus,
+        disks=tuple(Disk(size=disk_bytes(d)) for d in built.machine.disks or ()),
+        data=None if built.machine.data is None else built.machine.data.encode(),
         forwards=tuple(Forward(host=probe.free_port(address), guest=p, address=address) for p in ports),
         accelerator=options.accelerator,
         state=state,
@@ -165,7 +187,8 @@ def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: 
         with task(emit, f"test-{built.name}", f"testing {built.name}"):
             machine = run.start(request, emit)
             try:
-                outcomes = observe(built.tests, machine, cancelled)
+                asked = tuple(t for t in built.tests if t.size is None)
+                outcomes = (*_weighed(built), *observe(asked, machine, cancelled))
             finally:
                 # It has said all that it was asked; how it ends is not.
                 machines.stop(machine, 0)
@@ -183,6 +206,16 @@ def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: 
         tail="\n".join(shown.splitlines()[-TAIL:]),
         causes=diagnose(shown, built.spec) if failed else (),
     )
+
+
+def _weighed(built: _Built) -> Iterator[Outcome]:
+    parts = [built.prefix.with_name(f"{built.prefix.name}{suffix}") for suffix in ("-kernel", "-initrd.img")]
+    for test in built.tests:
+        if test.size is not None:
+            answer = expectations.weigh(test, [p.stat().st_size for p in parts])
+            name = f"{expectations.label(test)}{'' if test.name else ', ' + answer.seen.removeprefix('it is ')}"
+            seen = "" if answer.holds else answer.seen
+            yield Outcome(name=name, passed=answer.holds, seconds=0, seen=seen, span=test.origin.span)
 
 
 def observe(tests: tuple[Expectation, ...], machine: Running, cancelled: Callable[[], bool]) -> tuple[Outcome, ...]:

@@ -26,8 +26,8 @@ FAILED = 6
 @click.option(
     "--jobs", type=click.IntRange(1), help="Machines at a time. Default: as many as processors and memory allow."
 )
-@click.option("--mem", "memory", type=click.IntRange(16), default=1024, show_default=True, help="Memory in MiB, each.")
-@click.option("--cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors, each.")
+@click.option("--mem", "memory", type=click.IntRange(16), help="Memory in MiB, each. Default: what `machine` says.")
+@click.option("--cpus", type=click.IntRange(1), help="Processors, each. Default: what `machine` says.")
 @click.option(
     "--accel", type=click.Choice(["auto", "kvm", "hvf", "tcg"]), default="auto", show_default=True,
     help="How QEMU runs the guest's instructions; tcg is software emulation.",
@@ -41,8 +41,8 @@ def COMMAND(  # noqa: N802
     workspace: Workspace,
     junit: Path | None,
     jobs: int | None,
-    memory: int,
-    cpus: int,
+    memory: int | None,
+    cpus: int | None,
     accel: str,
 ) -> None:
     """Build each FILE, which is a system of its own, boot it, and ask what its `tests` say.

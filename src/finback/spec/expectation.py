@@ -53,8 +53,47 @@ class ServiceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """What comes of a command in the guest. It is run until it does, so it must bear to be run again."""
+
+    command: tuple[str, ...]
+    """The program and its arguments."""
+    service: str | None = None
+    """Name of the service in whose container it runs. Default: the machine itself."""
+    status: int | None = None
+    """Exit status. Default: 0."""
+    contains: str | None = None
+    """Text within the first 64 KiB of what it writes."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeBudget:
+    """How large the system may be: kernel and initrd together."""
+
+    most: int
+    """Megabytes (10⁶ bytes)."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestMachine:
+    """The machine that `finback test` runs the system in; options of the command line come first."""
+
+    memory: int | None = None
+    """Memory in MiB. Default: 1024."""
+    cpus: int | None = None
+    """Processors. Default: 1."""
+    disks: tuple[str, ...] | None = None
+    """Sizes of empty disks, each a number with `M` or `G`: `[2G]`. Default: none."""
+    data: str | None = None
+    """Metadata, on a disc labelled `config`. Default: none."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """One thing that must hold after the boot: one of `console`, `http`, `tcp` and `service`."""
+    """One thing that must hold after the boot: one of `console`, `http`, `tcp`, `service`, `exec` and `size`."""
 
     name: str | None = None
     """What it is called in reports. Default: what it asks."""
@@ -66,6 +105,10 @@ class Expectation:
     """An answer over TCP."""
     service: ServiceState | None = None
     """The state of a service."""
+    exec: CommandResult | None = None
+    """What comes of a command."""
+    size: SizeBudget | None = None
+    """The size of what was built."""
     within: int | None = None
     """Seconds after the start of the machine by which it holds. Default: 60."""
     origin: Origin = origin()

@@ -1,7 +1,8 @@
-"""What can be known to be wrong in `tests`."""
+"""What can be known to be wrong in `tests` and `machine`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from finback.ground.diagnostic import Diagnostic
@@ -11,7 +12,9 @@ from finback.spec.model import Item, Spec
 from finback.spec.settings import did_you_mean, problem
 from finback.spec.supervised import MAX_SECONDS
 
-KINDS = ("console", "http", "tcp", "service")
+KINDS = ("console", "http", "tcp", "service", "exec", "size")
+DISK = re.compile(r"[1-9]\d{0,5}[MG]", re.ASCII)
+MIB = 1 << 20
 
 
 def check_tests(spec: Spec) -> Iterator[Diagnostic]:
@@ -31,6 +34,31 @@ def check_tests(spec: Spec) -> Iterator[Diagnostic]:
             advice = f"write `path: /{test.http.path}`"
             yield problem("F067", "a path begins with /", test.http.origin.at("path"), advice)
         yield from _service(test, services)
+        yield from _exec(test, services)
+        if test.size is not None and test.size.most < 1:
+            yield problem("F064", "nothing is that small", test.size.origin.at("most"), "write megabytes: `most: 40`")
+    yield from _machine(spec)
+
+
+def disk_bytes(text: str) -> int:
+    """The size of a disk, `2G` or `512M`, in bytes; 0 when *text* is none."""
+    return int(text[:-1]) * (MIB << 10 if text[-1] == "G" else MIB) if DISK.fullmatch(text) else 0
+
+
+def _machine(spec: Spec) -> Iterator[Diagnostic]:
+    machine = spec.machine
+    if machine is None:
+        return
+    if machine.memory is not None and not 16 <= machine.memory <= MIB:
+        advice = "write MiB: `memory: 2048`"
+        yield problem("F064", f"{machine.memory} MiB is no memory", machine.origin.at("memory"), advice)
+    if machine.cpus is not None and not 1 <= machine.cpus <= 256:
+        advice = "write a number from 1 to 256"
+        yield problem("F064", f"{machine.cpus} processors are no machine", machine.origin.at("cpus"), advice)
+    for i, text in enumerate(machine.disks or ()):
+        if not disk_bytes(text):
+            advice = "write a number and M or G: 2G"
+            yield problem("F028", f"{text!r} is no size of a disk", machine.origin.at("disks", i), advice)
 
 
 def _kind(test: Expectation) -> Iterator[Diagnostic]:
@@ -55,11 +83,25 @@ def _service(test: Expectation, services: dict[str, Item]) -> Iterator[Diagnosti
         return
     service = services.get(asked.name)
     if service is None:
-        advice = did_you_mean(asked.name, services, "name a service of this file")
-        yield problem("F061", f"there is no service {asked.name!r}", asked.origin.at("name"), advice)
+        yield _unknown(asked.name, asked.origin.at("name"), services)
     elif asked.state in ("ready", "unready") and service.ready is None:
         advice = f"write `state: up`, or give {asked.name} a `ready:`"
         yield problem("F067", f"{asked.name} never says whether it is ready", asked.origin.at("state"), advice)
     elif asked.state in ("done", "failed") and service.restart in (None, "always") and service.start_limit is None:
         advice = f"give {asked.name} a `startLimit:`, or another `restart:`"
         yield problem("F067", f"{asked.name} is always started again", asked.origin.at("state"), advice)
+
+
+def _exec(test: Expectation, services: dict[str, Item]) -> Iterator[Diagnostic]:
+    asked = test.exec
+    if asked is None:
+        return
+    if asked.service is not None and asked.service not in services:
+        yield _unknown(asked.service, asked.origin.at("service"), services)
+    if not asked.command or not asked.command[0]:
+        yield problem("F067", "there is no command", asked.origin.at("command"), "name a program and its arguments")
+
+
+def _unknown(name: str, span: Span | None, services: dict[str, Item]) -> Diagnostic:
+    advice = did_you_mean(name, services, "name a service of this file")
+    return problem("F061", f"there is no service {name!r}", span, advice)

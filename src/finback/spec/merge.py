@@ -26,6 +26,7 @@ def merge(first: Spec, second: Spec) -> Spec:
                 spans[name, int(steps[1]) + len(a or ()), *steps[2:]] = span
     values["kernel"] = _kernel(first.kernel, second.kernel)
     values["trust"] = _trust(first.trust, second.trust)
+    values["machine"] = first.machine if second.machine is None else second.machine
     return Spec(**values, origin=Origin(first.origin.span, spans))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
-from finback.spec.expectation import Expectation
+from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
 from finback.spec.supervision import Backoff, FailurePolicy, Ready, RestartPolicy, StartLimit, Stop
@@ -338,4 +338,6 @@ class Spec:
     """Artifacts made when the command line names no format."""
     tests: tuple[Expectation, ...] | None = None
     """What must hold once the system has booted: `finback test` asks that."""
+    machine: GuestMachine | None = None
+    """The machine that `finback test` runs the system in."""
     origin: Origin = origin()

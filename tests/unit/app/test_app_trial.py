@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from finback.app import junit, trial
+from finback.app import expectations, junit, session, trial
 from finback.app.expectations import ask, label, ports
 from finback.app.machine import Running
 from finback.app.service_state import service_states
@@ -22,7 +23,7 @@ from finback.backends import Forward
 from finback.ground.source import Source
 from finback.host import clock
 from finback.spec.decode import load
-from finback.spec.expectation import Expectation, HTTPAnswer, ServiceState, TCPAnswer
+from finback.spec.expectation import CommandResult, Expectation, HTTPAnswer, ServiceState, SizeBudget, TCPAnswer
 from finback.spec.model import Spec
 
 UUID = "00000000-0000-4000-8000-00000000abcd"
@@ -189,8 +190,36 @@ def test_machines_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial.host, "processors", lambda: 4)
     for memory, cpus, room in ((None, 1, 3), (None, 2, 2), (3 << 30, 1, 2), (1, 1, 1)):
         monkeypatch.setattr(trial.host, "available_memory", lambda memory=memory: memory)
-        assert trial.jobs(trial.Options(cpus=cpus), 3) == room
-    assert trial.jobs(trial.Options(jobs=9), 3) == 9
+        assert trial.jobs(3, 1024, cpus) == room
+    assert trial._jobs(trial.Options(jobs=9), ()) == 9
+
+
+def test_the_size_of_what_was_built() -> None:
+    asked = Expectation(size=SizeBudget(most=2))
+    assert expectations.weigh(asked, [1_500_000, 500_000]).holds
+    assert expectations.weigh(asked, [1_500_000, 600_000]).seen == "it is 2.1 MB"
+    assert label(asked) == "size at most 2 MB"
+
+
+def test_what_comes_of_a_command(machine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[session.Request] = []
+
+    def execute(_: Running, request: session.Request, output: session.Sink, errors: session.Sink) -> int:
+        said.append(request)
+        output(b"one ")
+        errors(b"two" + b"x" * (1 << 20))
+        return 3
+
+    monkeypatch.setattr(session, "execute", execute)
+    asked = CommandResult(service="w", command=("a", "b"), status=3, contains="one two")
+    assert ask(Expectation(exec=asked), machine).holds
+    assert (said[0].words, said[0].service) == (("a", "b"), "w")
+    assert not ask(Expectation(exec=replace(asked, contains="three")), machine).holds
+    assert "status 3" in ask(Expectation(exec=replace(asked, status=None)), machine).seen
+    assert label(Expectation(exec=asked)) == "exec w: a b"
+    monkeypatch.undo()
+    # Nothing listens in this machine.
+    assert "listens" in ask(Expectation(exec=asked), machine).seen
 
 
 def test_the_junit_report_is_xml_whatever_was_said() -> None:

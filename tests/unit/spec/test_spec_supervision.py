@@ -61,6 +61,12 @@ WRONG = [
     (services("cwd: /") + "\ntests: [{service: {name: b}}]", "F061", "name a service"),
     (services("cwd: /") + "\ntests: [{service: {name: a, state: ready}}]", "F067", "state: up"),
     (services("cwd: /") + "\ntests: [{service: {name: a, state: failed}}]", "F067", "startLimit"),
+    ("tests: [{exec: {command: []}}]", "F067", "name a program"),
+    (services("cwd: /") + "\ntests: [{exec: {service: b, command: [x]}}]", "F061", "name a service"),
+    ("tests: [{size: {most: 0}}]", "F064", "megabytes"),
+    ("machine: {memory: 4}", "F064", "MiB"),
+    ("machine: {cpus: 0}", "F064", "256"),
+    ("machine: {disks: [2G, 2T]}", "F028", "2G"),
     ("init: ['finback/containerd']\n" + services("ready: {notify: true}"), "F065", "another key"),
 ]
 
@@ -98,6 +104,7 @@ RIGHT = [
     services("ready: {command: [a, b], timeout: 5}, startLimit: {starts: 3, within: 9}, backoff: {most: 4}"),
     "init: ['finback/init']\n" + services("ready: {notify: true}"),
     services("restart: 'no'") + "\ntests: [{service: {name: a, state: failed}}, {tcp: {port: 22}}, {console: x}]",
+    "machine: {memory: 16, cpus: 2, disks: [2G, 10M]}\ntests: [{exec: {command: [x]}}, {size: {most: 1}}]",
     "onboot: [{name: s, image: i, onFailure: reboot, timeout: 9}]\nonshutdown: [{name: s, image: i, timeout: 9}]",
 ]
 
