@@ -85,15 +85,20 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
+class Built:
+    """A system that is ready to be booted. Memory in MiB."""
+
     name: str
     source: str
     prefix: Path
+    """What `run` starts; what else the machine needs lies beside it."""
     tests: tuple[Expectation, ...]
     spec: Spec
     machine: GuestMachine
     memory: int
     cpus: int
+    least: int = 0
+    """The memory that it needs to boot at all, where the build states it."""
 
 
 def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> Iterator[Trial]:
@@ -106,11 +111,11 @@ def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> I
     parent = environment.state_folder() / "tests"
     folder.make_private(parent)
     with child.interruptible(), folder.scratch(parent) as place:
-        built = [_build(inputs, options, place / str(n), workspace) for n, inputs in enumerate(every)]
+        built = [build(inputs, options, place / str(n), workspace) for n, inputs in enumerate(every)]
         cancelled = Flag()
         with ThreadPoolExecutor(max_workers=_jobs(options, built)) as pool:
             waiting: list[Future[Trial]] = [
-                pool.submit(_trial, b, options, parent / b.name, workspace.emit, cancelled.is_set) for b in built
+                pool.submit(boot, b, options, parent / b.name, workspace.emit, cancelled.is_set) for b in built
             ]
             try:
                 yield from (done.result() for done in as_completed(waiting))
@@ -121,7 +126,7 @@ def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> I
                     future.cancel()
 
 
-def _jobs(options: Options, built: Sequence[_Built]) -> int:
+def _jobs(options: Options, built: Sequence[Built]) -> int:
     if options.jobs is not None:
         return options.jobs
     return jobs(len(built), max(b.memory for b in built), max(b.cpus for b in built))
@@ -134,25 +139,33 @@ def jobs(files: int, memory: int, cpus: int) -> int:
     return max(1, min(files, host.processors() // cpus, room))
 
 
-def _build(inputs: Inputs, options: Options, place: Path, workspace: Workspace) -> _Built:
+def build(inputs: Inputs, options: Options, place: Path, workspace: Workspace, form: str = "kernel+initrd") -> Built:
+    """Build the system in the output format *form*, in the new folder *place*.
+
+    Raises:
+        FinbackError: the build fails, or F068, it has no tests.
+
+    """
     spec = load_inputs(inputs, workspace)
     if not spec.tests:
         name = inputs.files[-1]
         raise error("F068", f"{name} has no tests", help='add some, such as `tests: [{console: "finback: onboot"}]`')
     place.mkdir(parents=True)
-    target = building.Target(formats=("kernel+initrd",), folder=place)
+    target = building.Target(formats=(form,), folder=place)
     with task(workspace.emit, f"build-{inputs.build_name}", f"building {inputs.build_name}"):
-        building.build(inputs, target, workspace)
+        made = building.build(inputs, target, workspace)
     machine = spec.machine or GuestMachine()
-    return _Built(
+    return Built(
         name=inputs.build_name,
         source=inputs.files[-1],
-        prefix=place / inputs.build_name,
+        # Kernel and initrd go by the name that they share; a disk is one file.
+        prefix=place / inputs.build_name if any(a.role == "kernel" for a in made) else made[0].path,
         tests=completed(spec),
         spec=spec,
         machine=machine,
         memory=options.memory or machine.memory or MEMORY,
         cpus=options.cpus or machine.cpus or 1,
+        least=max((a.memory for a in made if a.memory is not None), default=0),
     )
 
 
@@ -168,15 +181,20 @@ def completed(spec: Spec) -> tuple[Expectation, ...]:
     return tuple(whole(t) for t in spec.tests or ())
 
 
-def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
+def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
+    """Boot *built* and ask its tests. The machine's folder is *state*; its disks are new."""
     begun = clock.monotonic()
     ports = expectations.ports(built.tests)
     address = expectations.ADDRESS
+    place = built.prefix.parent
+    disks = tuple(
+        Disk(path=place / f"disk{n}.img", size=disk_bytes(d)) for n, d in enumerate(built.machine.disks or ())
+    )
     request = run.Request(
         prefix=built.prefix,
         memory=built.memory,
         cpus=built.cpus,
-        disks=tuple(Disk(size=disk_bytes(d)) for d in built.machine.disks or ()),
+        disks=disks,
         data=None if built.machine.data is None else built.machine.data.encode(),
         forwards=tuple(Forward(host=probe.free_port(address), guest=p, address=address) for p in ports),
         accelerator=options.accelerator,
@@ -208,7 +226,7 @@ def _trial(built: _Built, options: Options, state: Path, emit: Emit, cancelled: 
     )
 
 
-def _weighed(built: _Built) -> Iterator[Outcome]:
+def _weighed(built: Built) -> Iterator[Outcome]:
     parts = [built.prefix.with_name(f"{built.prefix.name}{suffix}") for suffix in ("-kernel", "-initrd.img")]
     for test in built.tests:
         if test.size is not None:

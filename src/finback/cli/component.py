@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from finback.cli import _component_test
 from finback.cli.options import _platform, open_workspace
 
 
@@ -77,3 +78,7 @@ def build(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], as_
         for b in built
     ]
     table.show(rows, as_json=as_json)
+
+
+for _command in (_component_test.test,):
+    COMMAND.add_command(_command)

@@ -62,7 +62,7 @@ def COMMAND(  # noqa: N802
     options = trials.Options(memory=memory, cpus=cpus, accelerator=accel, jobs=jobs)
     done = []
     for trial in trials.trials(every, options, workspace):
-        click.echo("\n".join(_lines(trial)))
+        click.echo("\n".join(lines(trial)))
         done.append(trial)
     if junit is not None:
         from finback.app.junit import encode
@@ -73,16 +73,17 @@ def COMMAND(  # noqa: N802
         ctx.exit(FAILED)
 
 
-def _lines(trial: Trial) -> list[str]:
+def lines(trial: Trial) -> list[str]:
+    """What is printed of *trial*."""
     held = sum(o.passed for o in trial.outcomes)
-    lines = [f"{trial.name}: {held} of {len(trial.outcomes)} hold, {trial.seconds:.1f} s"]
+    out = [f"{trial.name}: {held} of {len(trial.outcomes)} hold, {trial.seconds:.1f} s"]
     for outcome in trial.outcomes:
-        lines.append(f"  {'ok  ' if outcome.passed else 'FAIL'}  {outcome.seconds:5.1f} s  {outcome.name}")
+        out.append(f"  {'ok  ' if outcome.passed else 'FAIL'}  {outcome.seconds:5.1f} s  {outcome.name}")
         if not outcome.passed:
-            lines.append(f"                 {outcome.seen}  ({outcome.span})")
+            out.append(f"                 {outcome.seen}  ({outcome.span})")
     if trial.trouble:
-        lines.append(f"  FAIL  the machine did not run: {trial.trouble}")
+        out.append(f"  FAIL  the machine did not run: {trial.trouble}")
     if trial.console is not None:
-        lines.append(f"  console: {trial.console}")
-    lines += [render(d, colour=sys.stdout.isatty()) for d in trial.causes]
-    return lines
+        out.append(f"  console: {trial.console}")
+    out += [render(d, colour=sys.stdout.isatty()) for d in trial.causes]
+    return out

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from finback.component.proof import Proof
 from finback.ground.source import Origin, origin
 from finback.spec.model import Settings, key
 
@@ -105,22 +106,6 @@ class KernelModules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What shows that the component does its job in a booted machine. Exactly one of `http`, `tcp`, `console`."""
-
-    http: str | None = None
-    """`PORT/PATH` that must answer 200."""
-    tcp: int | None = None
-    """Port that must accept a connection and, with `expect`, answer."""
-    send: str | None = None
-    expect: str | None = None
-    """Text that the answer must contain."""
-    console: str | None = None
-    """Text that must appear on the console."""
-    origin: Origin = origin()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """A component."""
 
@@ -144,5 +129,10 @@ class Definition:
     platforms: tuple[str, ...] | None = None
     """Architectures that it can be built for. Default: all."""
     annotations: Mapping[str, str] | None = None
-    test: Probe | None = None
+    reasons: Mapping[str, str] | None = None
+    """Why it has what `finback component check` asks about: `CAP_SYS_TIME: sets the clock`."""
+    unproven: Mapping[str, str] | None = None
+    """Privileges whose need the test can't show, and why: what `finback component probe` leaves alone."""
+    test: Proof | None = None
+    """What shows that it does its job."""
     origin: Origin = origin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class Component:
     overlay: tuple[Overlay, ...]
     digest: Digest
     """Of the definition and everything in `rootfs/`: what decides the image besides the packages."""
+    proof_digest: Digest
+    """Of the same and of the test: what decides whether it passes."""
 
     def requirements(self, platform: Platform) -> tuple[str, ...]:
         """The packages to ask the archive for.
@@ -136,12 +138,16 @@ def _load(name: str, folder: Path) -> Component:
         raise FinbackError(*problems)
     overlay = tuple(_overlay(folder / "rootfs"))
     content = [(o.path, o.mode, o.target, str(Digest.of(o.data))) for o in overlay]
+    # What is only said about the component changes nothing of its image.
+    image = replace(definition, category="tool", answers=None, platforms=None, reasons=None, unproven=None, test=None)
+    proof = definition.test and replace(definition.test, unseen=None, alone=None)
     return Component(
         name=name,
         folder=folder,
         definition=definition,
         overlay=overlay,
-        digest=canonical.digest([definition, content]),
+        digest=canonical.digest([image, content]),
+        proof_digest=canonical.digest([image, content, proof]),
     )
 
 

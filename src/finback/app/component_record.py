@@ -1,0 +1,63 @@
+"""What tests of components came to, as files in the components' folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finback.app.component_trial import Verdict
+from finback.component.library import Component
+from finback.ground.source import Origin, Source, origin
+from finback.host import file
+from finback.spec.decode import load
+
+TESTED = "tested.yml"
+LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """The last recorded test of a component."""
+
+    digest: str
+    """Of what was tested: `Component.proof_digest`."""
+    architecture: str
+    passed: bool
+    seconds: int
+    """From the start of the machine until all held. Other tests may have run in it."""
+    tests: tuple[str, ...]
+    """What was asked."""
+    origin: Origin = origin()
+
+
+def record_test(verdict: Verdict, architecture: str) -> None:
+    """Write down what came of a test."""
+    component, trial = verdict.subject.component, verdict.trial
+    lines = [
+        "# Written by `finback component test --record`.",
+        f"digest: {component.proof_digest}",
+        f"architecture: {architecture}",
+        f"passed: {'true' if trial.passed else 'false'}",
+        f"seconds: {round(trial.seconds)}",
+        "tests:",
+        *(f"  - {_quoted(o.name)}" for o in trial.outcomes),
+    ]
+    with file.writing(component.folder / TESTED) as out:
+        out.write("\n".join([*lines, ""]).encode())
+
+
+def tested(component: Component) -> Tested | None:
+    """The recorded test of *component*, if there is one, for whatever state of it."""
+    path = component.folder / TESTED
+    return load(Tested, _source(path)) if path.exists() else None
+
+
+def _source(path: Path) -> Source:
+    return Source(str(path), file.read(path, limit=LIMIT).decode("utf-8", "surrogateescape"))
+
+
+def _quoted(text: str) -> str:
+    """A double-quoted YAML scalar; JSON's strings are some."""
+    import json
+
+    return json.dumps(text)

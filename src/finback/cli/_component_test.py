@@ -1,0 +1,116 @@
+"""The part of `finback component` that boots components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from finback.cli.options import _platform, open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from finback.app.workspace import Workspace
+    from finback.component.library import Component
+
+# That of the family F7: a machine did not do what it should.
+FAILED = 6
+
+
+def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what `test` and `probe` say of their machines."""
+    for option in (
+        click.option(
+            "--accel", type=click.Choice(["auto", "kvm", "hvf", "tcg"]), default="auto", show_default=True,
+            help="How QEMU runs the guest's instructions; tcg is software emulation.",
+        ),
+        click.option("--arch", metavar="ARCH", help="Architecture. Default: this machine's."),
+        click.option(
+            "--together", type=click.IntRange(1), default=8, show_default=True, help="Components in a machine, at most."
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1), help="Machines at a time. Default: as processors and memory allow."
+        ),
+        click.option("--record", is_flag=True, help="Keep the results in the components' folders."),
+        click.option("--all", "every", is_flag=True, help="All components that have a test."),
+        click.argument("names", nargs=-1, metavar="NAME..."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command("test")
+@_machine_options
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JUnit XML, too.")
+@click.pass_context
+def test(
+    ctx: click.Context,
+    /,
+    names: tuple[str, ...],
+    every: bool,
+    record: bool,
+    jobs: int | None,
+    together: int,
+    arch: str | None,
+    accel: str,
+    junit: Path | None,
+) -> None:
+    """Build components, boot them, and ask what the `test` of each says.
+
+    Components share machines where nothing in them collides; what fails in company is tested again alone. Exit status 6
+    when something does not hold.
+    """
+    from finback.app import component_trial, trial
+    from finback.app.component_record import record_test
+    from finback.cli.test import lines
+    from finback.component.bench import subject
+    from finback.host import file
+
+    machines = trial.Options(accelerator=accel, jobs=jobs)
+    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch))
+    done = []
+    with open_workspace(ctx) as workspace:
+        subjects = [subject(c) for c in _chosen(names, every, workspace)]
+        for verdict in component_trial.verdicts(subjects, options, workspace):
+            click.echo("\n".join(lines(verdict.trial)))
+            done.append(verdict)
+            if record:
+                record_test(verdict, options.architecture)
+    failed = sorted(v.trial.name for v in done if not v.trial.passed)
+    click.echo(f"{len(done) - len(failed)} of {len(done)} pass" + (f"; not: {' '.join(failed)}" if failed else ""))
+    if junit is not None:
+        from finback.app.junit import encode
+
+        with file.writing(junit) as out:
+            out.write(encode(v.trial for v in sorted(done, key=lambda v: v.trial.name)))
+    if failed:
+        ctx.exit(FAILED)
+
+
+def _chosen(names: tuple[str, ...], every: bool, workspace: Workspace) -> list[Component]:
+    """The components that are to be tested.
+
+    Raises:
+        FinbackError: F141, there is none of a name; F069, it has no test.
+
+    """
+    from finback.ground.diagnostic import FinbackError, error
+
+    if bool(names) == every:
+        raise click.UsageError("name components, or give --all")
+    known = [workspace.library.get(n) for n in (workspace.library.names() if every else dict.fromkeys(names))]
+    testless = [c for c in known if not (c.definition.test and c.definition.test.expect)]
+    if testless and not every:
+        problems: list[FinbackError] = [
+            error(
+                "F069",
+                f"{c.name} has nothing to test",
+                c.definition.origin.at("test"),
+                help="give it `test: {expect: [...]}`",
+            )
+            for c in testless
+        ]
+        raise FinbackError(*(d for p in problems for d in p.diagnostics))
+    return [c for c in known if c not in testless]

@@ -1,0 +1,189 @@
+"""Machines for the tests of components: as few as can be, each with tests that don't collide in it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from finback.component.library import Component, Library
+from finback.component.proof import Proof
+from finback.spec.expectation import Expectation, GuestMachine
+from finback.spec.model import Item, Kernel, Spec
+from finback.spec.mount import parse_bind
+
+KERNEL = "finback/kernel"
+FORMAT = "kernel+initrd"
+# MiB of a test that doesn't say.
+MEMORY = 64
+# MiB that the tests of one machine may need together.
+ROOM = 1024
+NETWORK = Item(
+    name="dhcpcd",
+    image="finback/dhcpcd",
+    command=("/sbin/dhcpcd", "--nobackground", "-f", "/dhcpcd.conf", "-1"),
+)
+# What every container may share with others.
+COMMON = ("/dev", "/sys", "/proc", "/run", "/tmp", "/etc", "/lib", "/var/log", "/var/run")
+_SECTIONS = ("onboot", "onshutdown", "services")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A component's test, in one of the ways in which it can be run."""
+
+    component: Component
+    proof: Proof
+    variant: str = ""
+    """What differs from what the component declares. "": nothing."""
+
+    @property
+    def name(self) -> str:
+        """The component's name, and the variant's."""
+        return " ".join(w for w in (self.component.name, self.variant) if w)
+
+    @property
+    def tests(self) -> tuple[Expectation, ...]:
+        """What is asked."""
+        return self.proof.expect or ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine, and the tests that share it."""
+
+    subjects: tuple[Subject, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.subjects[0].component.name
+
+    @property
+    def memory(self) -> int:
+        """MiB that the tests need while they run."""
+        return sum(s.proof.memory or MEMORY for s in self.subjects)
+
+    @property
+    def format(self) -> str:
+        """The output format that is booted."""
+        return self.subjects[0].proof.format or FORMAT
+
+    def spec(self, console: str) -> Spec:
+        """The system: what all tests bring, each thing once; `tests` in the order of the subjects."""
+        first = self.subjects[0].proof
+        items = {s: self._once(getattr(subject.proof, s) for subject in self.subjects) for s in _SECTIONS}
+        words = [f"console={console}", *([first.cmdline] if first.cmdline else [])]
+        disks = tuple(d for s in self.subjects for d in s.proof.disks or ())
+        data = [s.proof.data for s in self.subjects if s.proof.data is not None]
+        network = () if any(i.name == NETWORK.name for i in items["onboot"]) else (NETWORK,)
+        return Spec(
+            kernel=Kernel(image=first.kernel or KERNEL, cmdline=" ".join(words)),
+            init=("finback/init", *(first.init or ())),
+            volumes=self._once(s.proof.volumes for s in self.subjects) or None,
+            onboot=(*network, *items["onboot"]),
+            onshutdown=items["onshutdown"] or None,
+            services=items["services"] or None,
+            files=self._once(s.proof.files for s in self.subjects) or None,
+            tests=tuple(t for s in self.subjects for t in s.tests),
+            machine=GuestMachine(disks=disks or None, data=next(iter(data), None)) if disks or data else None,
+        )
+
+    @staticmethod
+    def _once(parts: Iterable[tuple[Any, ...] | None]) -> tuple[Any, ...]:
+        found: list[Any] = []
+        for part in itertools.chain.from_iterable(p or () for p in parts):
+            if part not in found:
+                found.append(part)
+        return tuple(found)
+
+
+def subject(component: Component, changes: Mapping[str, Any] | None = None, variant: str = "") -> Subject:
+    """The test of *component*, its own containers with the settings *changes* in place of theirs."""
+    proof = component.definition.test or Proof()
+    image = f"finback/{component.name}"
+    if not _names(proof, image):
+        proof = replace(proof, services=(Item(name=component.name, image=image), *(proof.services or ())))
+    if changes:
+        sections: dict[str, Any] = {
+            s: tuple(replace(i, **changes) if i.image == image else i for i in getattr(proof, s) or ()) or None
+            for s in _SECTIONS
+        }
+        proof = replace(proof, **sections)
+    return Subject(component=component, proof=proof, variant=variant)
+
+
+def _names(proof: Proof, image: str) -> bool:
+    return image in (proof.kernel, *(proof.init or ())) or any(i.image == image for i in _items(proof))
+
+
+def _items(proof: Proof) -> Iterator[Item]:
+    for section in _SECTIONS:
+        yield from getattr(proof, section) or ()
+
+
+def pack(subjects: Iterable[Subject], library: Library, most: int) -> tuple[Machine, ...]:
+    """Machines for *subjects*, in their order, at most *most* in each; those that would collide are kept apart."""
+    machines: list[tuple[list[Subject], dict[str, object]]] = []
+    for one in subjects:
+        wanted = _claims(one, library)
+        for members, taken in machines:
+            room = sum(s.proof.memory or MEMORY for s in (*members, one)) <= ROOM
+            if room and len(members) < most and all(taken.get(k, v) == v for k, v in wanted.items()):
+                members.append(one)
+                taken.update(wanted)
+                break
+        else:
+            machines.append(([one], wanted))
+    return tuple(Machine(subjects=tuple(members)) for members, _ in machines)
+
+
+def _claims(one: Subject, library: Library) -> dict[str, object]:
+    """What *one* needs of its machine: two can share it that want nothing different under the same name."""
+    proof, own = one.proof, object()
+    claims: dict[str, object] = {
+        "kernel": proof.kernel or KERNEL,
+        "cmdline": proof.cmdline,
+        "format": proof.format,
+        "init": proof.init,
+        f"component {one.component.name}": own,
+    }
+    if proof.alone:
+        claims["kernel"] = own
+    if proof.disks:
+        claims["disks"] = own
+    if proof.data is not None:
+        claims["data"] = proof.data
+    claims |= {f"volume {v.name}": v for v in proof.volumes or ()}
+    claims |= {f"file {f.path.strip('/')}": f for f in proof.files or ()}
+    for item in _items(proof):
+        claims[f"item {item.name}"] = item
+        claims |= dict.fromkeys(_exclusive(item, library), item)
+    for test in one.tests:
+        asked = test.http or test.tcp
+        if asked is not None:
+            claims.setdefault(f"port {asked.port}/tcp", own)
+    return claims
+
+
+def _exclusive(item: Item, library: Library) -> Iterator[str]:
+    """Ports that *item* listens on, and places that it writes to."""
+    binds = [*(item.binds or ()), *(item.binds_add or ())]
+    name = item.image.removeprefix("finback/")
+    if name != item.image and name in library.names():
+        definition = library.get(name).definition
+        label = definition.label
+        net = item.net or (label.net if label else None) or "host"
+        if definition.config and net in ("host", "root"):
+            yield from (f"port {p}" for p in definition.config.exposed_ports or ())
+        if item.binds is None and label is not None:
+            binds += label.binds or ()
+    for text in binds:
+        bind = parse_bind(text)
+        if "ro" not in bind.options and not _common(bind.source):
+            yield f"path {bind.source}"
+
+
+def _common(path: str) -> bool:
+    return path in COMMON or path.startswith(("/dev/", "/run/resolvconf", "/run/config", "/sys/", "/lib/modules"))
