@@ -18,7 +18,6 @@ from finback.spec.model import Output, Settings
 
 # What the references of loaders begin with.
 LOADER_PREFIX = "docker.io/finback/"
-SECTIONS = ("onboot", "onshutdown", "services")
 
 
 def loader_reference(component: str) -> str:
@@ -136,6 +135,17 @@ class FilePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A driver of the kernel without which something does not work."""
+
+    name: str
+    """The module's name, with `_` for `-`."""
+    user: str
+    """What needs it, for messages: "the interface lan.5"."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One system for one platform."""
 
@@ -146,6 +156,8 @@ class Plan:
     kernel: KernelPlan | None = None
     init: tuple[ImagePin, ...] = ()
     volumes: tuple[VolumePlan, ...] = ()
+    early: tuple[Container, ...] = ()
+    """Steps before those of `onboot`, which sections of the spec add."""
     onboot: tuple[Container, ...] = ()
     onshutdown: tuple[Container, ...] = ()
     services: tuple[Container, ...] = ()
@@ -153,13 +165,15 @@ class Plan:
     outputs: tuple[Output, ...] = ()
     loaders: tuple[ImagePin, ...] = ()
     """Components that the formats to be made take boot loaders from. They are no part of the system."""
+    drivers: tuple[Driver, ...] = ()
+    """What sections of the spec need of the kernel."""
     ids: Mapping[str, int] = field(default_factory=dict)
     """The id that each named item was given, used as user and as group."""
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        """All containers in the order onboot, onshutdown, services."""
-        return self.onboot + self.onshutdown + self.services
+        """All containers in the order early, onboot, onshutdown, services."""
+        return self.early + self.onboot + self.onshutdown + self.services
 
     @property
     def images(self) -> tuple[ImagePin, ...]:

@@ -25,6 +25,7 @@ from finback.resolve.plan import (
     Plan,
     VolumePlan,
 )
+from finback.resolve.sections import Text, adapted, addition
 from finback.resolve.substitute import Substitute
 from finback.resolve.supervision import supervision
 from finback.spec import dump, label
@@ -34,6 +35,7 @@ from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
 T = TypeVar("T")
 
 LABEL = "org.mobyproject.config"
+SYSTEM_FOLDER = "etc/finback"
 
 
 class HostFiles(Protocol):
@@ -88,6 +90,8 @@ class _Resolver:
 
     def plan(self) -> Plan:
         spec, request = self._request.spec, self._request
+        added = addition(spec)
+        own = spec.services or ()
         plan = Plan(
             name=request.name,
             platform=request.platform,
@@ -95,16 +99,17 @@ class _Resolver:
             kernel=self._kernel(spec.kernel),
             init=self._each(enumerate(spec.init or ()), lambda i: self._image(i[1], spec.origin.at("init", i[0])).pin),
             volumes=self._each(enumerate(spec.volumes or ()), self._volume),
+            early=self._containers("early", added.early),
             onboot=self._containers("onboot", spec.onboot),
             onshutdown=self._containers("onshutdown", spec.onshutdown),
-            services=self._containers("services", spec.services),
+            services=self._containers("services", own) + self._containers("services", added.services, len(own)),
             outputs=spec.outputs or (),
             loaders=self._each(request.loaders, self._loader),
+            drivers=added.drivers,
             ids=self._ids,
         )
-        plan = replace(
-            plan, files=self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan), drop_none=True)
-        )
+        files = self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan), drop_none=True)
+        plan = replace(plan, files=files + self._texts(added.texts))
         if self._problems:
             raise FinbackError(*self._problems)
         return plan
@@ -183,7 +188,7 @@ class _Resolver:
             origin=volume.origin,
         )
 
-    def _containers(self, section: str, items: tuple[Item, ...] | None) -> tuple[Container, ...]:
+    def _containers(self, section: str, items: tuple[Item, ...] | None, first: int = 0) -> tuple[Container, ...]:
         def container(numbered: tuple[int, Item]) -> Container:
             index, item = numbered
             found = self._image(item.image, item.origin.at("image"))
@@ -198,7 +203,7 @@ class _Resolver:
                 origin=item.origin,
             )
 
-        return self._each(enumerate(items or ()), container)
+        return self._each(enumerate(items or (), first), container)
 
     def _settings(self, item: Item, found: Found) -> Settings:
         config = found.config.get("config") or {}
@@ -207,7 +212,7 @@ class _Resolver:
         if text:
             with blame(item.origin.at("image")):
                 defaults = label.parse(text, found.pin.reference)
-        settings = label.effective(item, defaults, dict(config))
+        settings = adapted(self._request.spec, item, label.effective(item, defaults, dict(config)))
         if self._catalogue is not None and not settings.command:
             raise error(
                 "F120",
@@ -271,6 +276,19 @@ class _Resolver:
             help="paths are relative to the YAML file; `optional: true` leaves a missing file out",
         )
 
+    def _texts(self, texts: tuple[Text, ...]) -> tuple[FilePlan, ...]:
+        """What sections add, after the items of `files`."""
+        first = len(self._request.spec.files or ())
+        made = []
+        for index, text in enumerate(texts, first):
+            data = text.contents.encode("utf-8", "surrogateescape")
+            content = self._files.keep(data)
+            path = f"{SYSTEM_FOLDER}/{text.path}"
+            made.append(
+                FilePlan(index=index, path=path, mode=text.mode, content=content, size=len(data), origin=text.origin)
+            )
+        return tuple(made)
+
     def _file_data(self, file: File, plan: Plan) -> bytes | None:
         """The content; None when the file that should have it is not there."""
         if file.contents is not None:
@@ -286,9 +304,10 @@ def resolved_spec(spec: Spec, plan: Plan) -> Spec:
     """*spec* with the references that *plan* uses in place of the names: what `metadata` files show."""
 
     def renew(items: tuple[Item, ...] | None, containers: tuple[Container, ...]) -> tuple[Item, ...] | None:
-        if items is None or len(items) != len(containers):
+        # Some may have failed; and after those of the file come what sections add.
+        if items is None or len(items) > len(containers):
             return items
-        return tuple(replace(i, image=c.image.reference) for i, c in zip(items, containers, strict=True))
+        return tuple(replace(i, image=c.image.reference) for i, c in zip(items, containers, strict=False))
 
     kernel = spec.kernel
     if kernel is not None and plan.kernel is not None:

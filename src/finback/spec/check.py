@@ -17,6 +17,7 @@ from finback.oci import located
 from finback.spec.expected import check_tests
 from finback.spec.model import File, Item, Spec, Volume
 from finback.spec.mount import parse_bind
+from finback.spec.networked import check_network
 from finback.spec.ordering import check_needs
 from finback.spec.settings import check_id_range, check_mode, check_settings, did_you_mean, problem, warning
 from finback.spec.supervised import check_item, check_notify
@@ -78,6 +79,7 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     yield from check_needs(spec)
     yield from check_notify(spec)
     yield from check_tests(spec)
+    yield from check_network(spec)
     volumes = {v.name: v for v in spec.volumes or ()}
     ids = allocate_ids(spec)
     for item in _items(spec):
@@ -218,7 +220,7 @@ def _network(spec: Spec) -> Iterator[Diagnostic]:
     """A service that uses the machine's network, and nothing that brings that up."""
     everything = (*(spec.onboot or ()), *(spec.services or ()))
     user = next((s for s in spec.services or () if _uses_network(s)), None)
-    if spec.kernel is None or user is None or any(_brings_network(i) for i in everything):
+    if spec.kernel is None or spec.network is not None or user is None or any(_brings_network(i) for i in everything):
         return
     if re.search(r"(?:^|\s)ip=", spec.kernel.cmdline or ""):
         return

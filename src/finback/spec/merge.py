@@ -27,6 +27,7 @@ def merge(first: Spec, second: Spec) -> Spec:
     values["kernel"] = _kernel(first.kernel, second.kernel)
     values["trust"] = _trust(first.trust, second.trust)
     values["machine"] = first.machine if second.machine is None else second.machine
+    values["network"] = laid_over(first.network, second.network)
     return Spec(**values, origin=Origin(first.origin.span, spans))
 
 
@@ -43,6 +44,25 @@ def _kernel(a: Kernel | None, b: Kernel | None) -> Kernel | None:
         if new or (new is not None and field.name in ("tar", "ucode")):
             values[field.name] = new
             spans |= {s: p for s, p in b.origin.spans.items() if s[0] == field.name}
+    return replace(a, **values, origin=Origin(a.origin.span, spans))
+
+
+def laid_over(a: Any, b: Any) -> Any:
+    """A record of a section laid over another: later values win, lists are joined."""
+    if a is None or b is None:
+        return b if a is None else a
+    spans: dict[tuple[Step, ...], Span] = dict(a.origin.spans)
+    values: dict[str, Any] = {}
+    for field in fields(a):
+        old, new = getattr(a, field.name), getattr(b, field.name)
+        if field.name == "origin" or new is None:
+            continue
+        shift = len(old) if isinstance(old, tuple) else 0
+        values[field.name] = old + new if shift else new
+        key = field.metadata.get("key", field.name)
+        for steps, span in b.origin.spans.items():
+            if steps[0] == key and not (shift and len(steps) == 1):
+                spans[(key, int(steps[1]) + shift, *steps[2:]) if len(steps) > 1 and shift else steps] = span
     return replace(a, **values, origin=Origin(a.origin.span, spans))
 
 

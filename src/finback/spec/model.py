@@ -18,6 +18,7 @@ from finback.ground.source import Origin, origin
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
+from finback.spec.networking import Networking
 from finback.spec.supervision import Backoff, FailurePolicy, Ready, RestartPolicy, StartLimit, Stop
 
 
@@ -322,6 +323,8 @@ class Spec:
     """The kernel."""
     init: tuple[str, ...] | None = None
     """Images unpacked at `/`, in order."""
+    network: Networking | None = None
+    """The machine's network. Default: what steps such as dhcpcd set up."""
     volumes: tuple[Volume, ...] | None = None
     """Places for data that containers share."""
     onboot: tuple[Item, ...] | None = None
