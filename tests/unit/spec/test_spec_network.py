@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from finback.ground.diagnostic import Diagnostic, Severity
+from finback.ground.source import Source
+from finback.spec.check import check
+from finback.spec.decode import load
+from finback.spec.merge import merge
+from finback.spec.model import Spec
+
+KEY = "YJZQ2UNQyCEqMVRMhbSV1HgCrUGoyCq5Iuz3y5NSBl8="
+
+
+def findings(text: str) -> list[Diagnostic]:
+    return list(check(load(Spec, Source("t.yml", text))))
+
+
+def network(*interfaces: str, more: str = "") -> str:
+    return f"network: {{interfaces: [{', '.join('{' + i + '}' for i in interfaces)}]{more}}}"
+
+
+WRONG = [
+    (network("name: way-too-long-name"), "F080", "15"),
+    (network("name: lo"), "F080", "15"),
+    (network("name: a", "name: a"), "F080", "rename"),
+    (network("name: a, dhcp: ipv4") + "\nservices: [{name: network, image: i}]", "F080", "rename"),
+    (network("name: a, addresses: [192.0.2.300/24]"), "F081", "192.0.2.10/24"),
+    (network("name: a, addresses: [192.0.2.3]"), "F081", "192.0.2.3/24"),
+    (network("name: a, addresses: [192.0.2.0/24]"), "F081", "192.0.2.1/24"),
+    (network("name: a, addresses: ['2001:db8::1']"), "F081", "2001:db8::1/64"),
+    (network("name: a, addresses: [192.0.2.3/24]", "name: b, addresses: [192.0.2.3/25]"), "F082", "remove"),
+    (network("name: a, routes: [{to: here}]"), "F081", "default"),
+    (network("name: a, routes: [{to: default, via: x}]"), "F081", "192.0.2.1"),
+    (network("name: a, addresses: [192.0.2.3/24], routes: [{to: default, via: 198.51.100.1}]"), "F081", "192.0.2.0"),
+    (network("name: v, vlan: {parent: lan, id: 5}"), "F083", "{name: lan}"),
+    (network("name: lan", "name: v, vlan: {parent: lna, id: 5}"), "F083", "did you mean lan"),
+    (network("name: v, vlan: {parent: v, id: 5}"), "F083", "remove"),
+    (network("name: lan", "name: v, vlan: {parent: lan, id: 4095}"), "F084", "4094"),
+    (network("name: b, bond: {members: []}"), "F083", "at least one"),
+    (network("name: b, bond: {members: [c]}"), "F083", "{name: c}"),
+    (network("name: b, bond: {members: [c], primary: d}", "name: c"), "F083", "members"),
+    (network("name: b, bond: {members: [c]}", "name: d, bridge: {members: [c]}", "name: c"), "F083", "part of one"),
+    (network("name: b, bridge: {members: [c]}", "name: c, dhcp: ipv4"), "F083", "move it to b"),
+    (network("name: a, dummy: true, match: {first: true}"), "F084", "one thing"),
+    (network("name: a, match: {}"), "F084", "first: true"),
+    (network("name: a, match: {mac: 52-54-00-12-34-56}"), "F084", "52:54"),
+    (network("name: a, mtu: 60"), "F084", "68"),
+    (network("name: a, timeout: 0"), "F064", "seconds"),
+    (network("name: a, veth: {peer: a}"), "F084", "another"),
+    (network(f"name: w, wireguard: {{port: 0, peers: [{{publicKey: {KEY}}}]}}"), "F064", "65535"),
+    (network("name: w, wireguard: {peers: [{publicKey: x}]}"), "F084", "Base64"),
+    (network(f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, endpoint: x}}]}}"), "F084", "HOST:PORT"),
+    (network(f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, allowedIPs: [x]}}]}}"), "F081", "10.0.0.2/32"),
+    (network("name: a", more=", dns: {servers: [dns.example]}"), "F081", "addresses"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "remedy"), WRONG, ids=[f"{c}-{i}" for i, (_, c, _) in enumerate(WRONG)])
+def test_what_is_wrong(text: str, code: str, remedy: str) -> None:
+    (found,) = findings(text)
+    assert (found.code, found.severity) == (code, Severity.ERROR)
+    assert remedy in found.help
+    assert found.span is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        network("name: w, wireguard: {}"),
+        network("name: a", more=", dns: {servers: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4]}"),
+        network("name: a", more=", dns: {search: [example.org]}"),
+    ],
+)
+def test_what_is_doubtful(text: str) -> None:
+    (found,) = findings(text)
+    assert (found.code, found.severity) == ("F085", Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        network("name: lan, match: {driver: virtio_net}, dhcp: both"),
+        network("name: lan, addresses: [192.0.2.3/31], routes: [{to: default, via: 192.0.2.2}]"),
+        network("name: lan, addresses: ['2001:db8::3/64'], routes: [{to: default, via: 'fe80::1'}]"),
+        network("name: v, vlan: {parent: lan, id: 5}, addresses: [192.0.2.3/24]", "name: lan"),
+        network("name: b, bond: {members: [c, d], mode: 802.3ad}, dhcp: ipv4", "name: c", "name: d"),
+        network(f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, endpoint: '[2001:db8::1]:51820'}}]}}"),
+    ],
+)
+def test_what_is_right(text: str) -> None:
+    assert findings(text) == []
+
+
+def test_a_later_file_adds_interfaces_and_replaces_the_rest() -> None:
+    first = load(Spec, Source("a.yml", network("name: a", more=", dns: {servers: [192.0.2.1]}, onFailure: halt")))
+    second = load(Spec, Source("b.yml", network("name: 9", more=", dns: {servers: [192.0.2.2]}")))
+    merged = merge(first, second).network
+    assert merged is not None
+    assert merged.interfaces is not None
+    assert merged.dns is not None
+    assert [i.name for i in merged.interfaces] == ["a", "9"]
+    assert (merged.dns.servers, merged.on_failure) == (("192.0.2.2",), "halt")
+    assert str(merged.origin.at("interfaces", 1)).startswith("b.yml")
+    assert str(merged.origin.at("interfaces", 0)).startswith("a.yml")
+
+
+def test_the_network_needs_no_step_that_brings_it_up() -> None:
+    text = "kernel: {image: k}\nservices: [{name: s, image: i, net: host}]\n"
+    assert [d.code for d in findings(text)] == ["F052"]
+    assert findings(text + network("name: lan, dhcp: ipv4")) == []
