@@ -1,4 +1,4 @@
-"""Every component of the library, built from Debian's archive for both architectures that are booted in tests."""
+"""Every component of the library, built from Debian's archive for every architecture that it is for."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from finback.tree.entry import AnyEntry, File, Symlink
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LIBRARY = Library((Path(__file__).resolve().parents[2] / "components",))
+SUITES = {"amd64": "trixie", "arm64": "trixie", "s390x": "sid", "riscv64": "sid"}
 EPOCH = 1492533000
 STATUS = "var/lib/dpkg/status.d/"
 
@@ -78,16 +79,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     mirror = os.environ.get("FINBACK_MIRROR") or mirrors().debian
     if not mirror or not KEYRING.exists():
         pytest.skip("no Debian mirror is known, or not its key")
-    chosen = ArchiveSettings(mirror=mirror, suites=("trixie",), keyring=KEYRING.read_bytes(), now=int(time.time()))
     store = Store(tmp_path_factory.mktemp("store"))
-    archives = {a: Archive(chosen, store, Fetcher(), Platform("linux", a).names.debian) for a in ("amd64", "arm64")}
+    now, keyring = int(time.time()), KEYRING.read_bytes()
+    archives = {}
+    for architecture, suite in SUITES.items():
+        # Mirrors refresh sid's signed statement late.
+        settings = ArchiveSettings(
+            mirror=mirror, suites=(suite,), keyring=keyring, now=now, accept_expired=suite == "sid"
+        )
+        archives[architecture] = Archive(settings, store, Fetcher(), Platform("linux", architecture).names.debian)
     return World(store, archives)
 
 
 def chosen() -> list[tuple[str, str]]:
     """Every component with each of the architectures that it is for."""
-    platforms = {n: LIBRARY.get(n).definition.platforms or ("amd64", "arm64") for n in LIBRARY.names()}
-    return [(n, a) for n, known in platforms.items() for a in ("amd64", "arm64") if a in known]
+    return [(n, a) for n in LIBRARY.names() for a in LIBRARY.get(n).architectures]
 
 
 @pytest.mark.parametrize(("name", "architecture"), chosen())

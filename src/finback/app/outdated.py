@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finback.app.library import Job
+from finback.app.library_status import Indexes
 from finback.app.planning import Inputs, read_lock
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.platform import Platform
 from finback.oci import pull
 from finback.oci.reference import Reference
-from finback.resolve.plan import ImagePin
+from finback.resolve.plan import ImagePin, PackagePin
 
 LIBRARY = "docker.io/finback/"
 
@@ -61,10 +63,18 @@ def _tag(pin: ImagePin, platform: Platform, workspace: Workspace) -> list[Moved]
     return [Moved(platform=str(platform), subject=pin.reference, locked=pin.digest.short, now=now.digest.short)]
 
 
-def _packages(pin: ImagePin, platform: Platform, workspace: Workspace) -> list[Moved]:
-    component = workspace.library.get(pin.reference.removeprefix(LIBRARY))
+def _now(name: str, platform: Platform, workspace: Workspace) -> tuple[PackagePin, ...]:
+    """The packages of component *name* as it would be taken now."""
+    if workspace.library_from and not workspace.library.is_added(name):
+        published = Indexes(workspace.library_from, workspace).pin(Job(name=name, platform=platform))
+        return published.packages if published else ()
+    component = workspace.library.get(name)
     needs = component.requirements(platform)
-    found = workspace.archive(platform.architecture).solve(needs, component.definition.without or ()) if needs else ()
+    return workspace.archive(platform.architecture).solve(needs, component.definition.without or ()) if needs else ()
+
+
+def _packages(pin: ImagePin, platform: Platform, workspace: Workspace) -> list[Moved]:
+    found = _now(pin.reference.removeprefix(LIBRARY), platform, workspace)
     before, after = ({p.name: p.version for p in pins} for pins in (pin.packages, found))
     return [
         Moved(

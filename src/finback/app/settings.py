@@ -1,7 +1,8 @@
 """What a user sets once: the configuration file, and environment variables that override it.
 
 ``$XDG_CONFIG_HOME/finback/config.yml`` holds the fields of `Settings`. `FINBACK_MIRROR`, `FINBACK_SECURITY_MIRROR`,
-`FINBACK_KEYRING` and `FINBACK_LIBRARY` (folders, separated as in PATH) override the fields of the same names.
+`FINBACK_KEYRING`, `FINBACK_LIBRARY_FROM` and `FINBACK_LIBRARY` (folders, separated as in PATH) override the fields of
+the same names.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ class Settings:
     """Substitutions, as `--substitute` takes them."""
     library: tuple[str, ...] | None = None
     """Folders of components, searched before finback's own."""
+    library_from: str | None = key("libraryFrom")
+    """Where finback's components are published, as `finback library push` was given it: `registry.example.com/finback`.
+    Default: they are built from Debian's packages."""
     registries: tuple[RegistrySettings, ...] | None = None
     """Registries that are not reached as their names say."""
     origin: Origin = origin()
@@ -106,6 +110,7 @@ def load_settings() -> Settings:
         keyring=environment.lookup("FINBACK_KEYRING") or settings.keyring,
         suite=environment.lookup("FINBACK_SUITE") or settings.suite,
         check_valid_until=_switch("FINBACK_CHECK_VALID_UNTIL", settings.check_valid_until),
+        library_from=environment.lookup("FINBACK_LIBRARY_FROM") or settings.library_from,
         library=tuple(library.split(os.pathsep)) if library else settings.library,
     )
 

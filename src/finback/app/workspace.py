@@ -41,6 +41,8 @@ class Workspace:
     """What the command line says of registries; it comes before the settings."""
     first_sources: tuple[str, ...] = ()
     """Sources that are asked before all others whether they have an image."""
+    published: str = ""
+    """What the command line says of where components are published; it comes before the settings."""
     _archives: dict[str, Archive] = field(default_factory=dict)
     _store: Store | None = None
     _library: Library | None = None
@@ -62,6 +64,11 @@ class Workspace:
             folders = [Path(f).expanduser() for f in self.settings.library or ()]
             self._library = Library((*folders, data_folder("components")))
         return self._library
+
+    @property
+    def library_from(self) -> str:
+        """Where components are published; "" where they are built from packages."""
+        return self.published or self.settings.library_from or ""
 
     @property
     def registries(self) -> Registries:
@@ -155,6 +162,7 @@ class Workspace:
             archive=self.archive,
             registries=lambda: self.registries,
             emit=self.emit,
+            library_from=self.library_from,
         )
         return _Catalogue(around, self.first_sources)
 

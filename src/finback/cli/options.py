@@ -22,7 +22,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(ctx: click.Context, /, **values: Any) -> Any:
         from finback.app.planning import Inputs
 
-        platform, docker = values.pop("arch"), values.pop("docker")
+        platform, docker, published = values.pop("arch"), values.pop("docker"), values.pop("library_from")
         names = ("files", "name", "substitute", "library", "lock_file", "frozen")
         given = {n: values.pop(n) for n in names}
         inputs = Inputs(
@@ -35,6 +35,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             frozen=given["frozen"],
         )
         with open_workspace(ctx) as workspace:
+            workspace.published = published or ""
             workspace.first_sources = ("docker-daemon",) if docker else ()
             return command(inputs=inputs, workspace=workspace, **values)
 
@@ -46,6 +47,11 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
             click.option(
                 "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
+            ),
+            click.option(
+                "--library-from",
+                metavar="REF",
+                help="Take components from where `library push` put them. Default: build them from Debian packages.",
             ),
             click.option(
                 "--substitute",

@@ -126,8 +126,8 @@ class Definition:
     kernel: KernelModules | None = None
     answers: tuple[str, ...] | None = None
     """Image names without tag that `--library` lets this component answer: `linuxkit/sysctl`, `nginx`."""
-    platforms: tuple[str, ...] | None = None
-    """Architectures that it can be built for. Default: all."""
+    exceptions: Mapping[str, str] | None = None
+    """Architectures that it can't be built for, each with the reason: `s390x: its machines have no UEFI`."""
     annotations: Mapping[str, str] | None = None
     reasons: Mapping[str, str] | None = None
     """Why it has what `finback component check` asks about: `CAP_SYS_TIME: sets the clock`."""

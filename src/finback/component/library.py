@@ -14,7 +14,7 @@ from finback.debian.relation import restricted
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.digest import Digest
-from finback.ground.platform import Platform
+from finback.ground.platform import ARCHITECTURES, Platform
 from finback.ground.source import Source
 from finback.host import file
 from finback.resolve.plan import PackagePin
@@ -48,6 +48,11 @@ class Component:
     proof_digest: Digest
     """Of the same and of the test: what decides whether it passes."""
 
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The architectures that it can be built for, in OCI's words."""
+        return tuple(a for a in ARCHITECTURES if a not in (self.definition.exceptions or {}))
+
     def requirements(self, platform: Platform) -> tuple[str, ...]:
         """The packages to ask the archive for.
 
@@ -55,13 +60,13 @@ class Component:
             FinbackError: F140, the component can't be built for *platform*.
 
         """
-        known = self.definition.platforms
-        if known is not None and platform.architecture not in known:
+        reason = (self.definition.exceptions or {}).get(platform.architecture)
+        if reason is not None:
             raise error(
                 "F140",
-                f"component {self.name} can't be built for {platform.architecture}",
-                self.definition.origin.at("platforms"),
-                help=f"it can be for: {', '.join(known)}",
+                f"component {self.name} can't be built for {platform.architecture}: {reason}",
+                self.definition.origin.at("exceptions"),
+                help=f"it can be for: {', '.join(self.architectures) or 'none'}",
             )
         return restricted(self.definition.packages or (), platform.names.debian)
 
@@ -97,6 +102,10 @@ class Library:
                 raise error("F141", f"there is no component {name!r}", help=hint + "`finback component list` shows all")
             self._loaded[name] = _load(name, folder)
         return self._loaded[name]
+
+    def is_added(self, name: str) -> bool:
+        """Whether component *name* is in any folder but the last: one of the user's own."""
+        return name in self._paths and self._paths[name].parent != self._folders[-1]
 
     def answering(self, name: str) -> str | None:
         """The component that can stand in for an image name without tag (``docker.io/linuxkit/init``), or None."""
@@ -153,6 +162,17 @@ def _load(name: str, folder: Path) -> Component:
 
 def _check(definition: Definition) -> Iterator[Diagnostic]:
     yield from _check_patterns(definition)
+    for architecture, reason in (definition.exceptions or {}).items():
+        span = definition.origin.at("exceptions")
+        if architecture not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            yield Diagnostic(
+                code="F040", message=f"there is no architecture {architecture}", span=span, help=f"known: {known}"
+            )
+        elif not reason.strip():
+            yield Diagnostic(
+                code="F041", message=f"nothing says why it is not for {architecture}", span=span, help="give the reason"
+            )
     for added in definition.files or ():
         given = [f for f in ("contents", "symlink", "directory") if getattr(added, f) is not None]
         if len(given) != 1:

@@ -62,7 +62,7 @@ def decode(text: str, name: str) -> Lock:
             raise error(
                 "F601", f"{name} has lock format {data['version']!r}; this finback reads {FORMAT_VERSION}", help=remedy
             )
-        return Lock({p: {r: _pin(r, v) for r, v in images.items()} for p, images in data["platforms"].items()})
+        return Lock({p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()})
     except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise error("F601", f"{name} is not a lock file: {failure!r}", help=remedy) from None
 
@@ -70,7 +70,7 @@ def decode(text: str, name: str) -> Lock:
 def encode(lock: Lock) -> str:
     """The text of a lock file."""
     platforms = {
-        platform: {reference: _image(pin) for reference, pin in sorted(pins.items())}
+        platform: {reference: describe(pin) for reference, pin in sorted(pins.items())}
         for platform, pins in sorted(lock.platforms.items())
     }
     return json.dumps({"version": FORMAT_VERSION, "platforms": platforms}, indent=2, ensure_ascii=False) + "\n"
@@ -115,7 +115,8 @@ def _short(pin: ImagePin | None) -> str:
     return "" if pin is None else f"{pin.version} ({pin.digest.short if pin.digest else 'no digest'})".strip()
 
 
-def _image(pin: ImagePin) -> dict[str, Any]:
+def describe(pin: ImagePin) -> dict[str, Any]:
+    """*pin* as the lock file has it: JSON's types, without the reference, which is its key."""
     out: dict[str, Any] = {"digest": str(pin.digest)}
     if pin.version:
         out["version"] = pin.version
@@ -141,7 +142,13 @@ def _image(pin: ImagePin) -> dict[str, Any]:
     return out
 
 
-def _pin(reference: str, data: Mapping[str, Any]) -> ImagePin:
+def described(reference: str, data: Mapping[str, Any]) -> ImagePin:
+    """The pin of *reference* that `describe` gave.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it is none.
+
+    """
     packages = tuple(
         PackagePin(**{**p, "digest": Digest.parse(p["digest"]), "size": int(p["size"])})
         for p in data.get("packages", ())

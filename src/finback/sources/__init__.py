@@ -34,6 +34,8 @@ class Surroundings:
     registries: Callable[[], Registries]
     """The clients of registries; made when first asked for."""
     emit: Emit
+    library_from: str = ""
+    """Where components are published, as `finback library push` was given it; "" where they are built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""finback's own components, built on demand from Debian packages."""
+"""finback's own components: built on demand from Debian packages, or taken from a registry that has them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,19 @@ class LibraryCatalogue:
         self._around = surroundings
 
     def find(self, wanted: Wanted) -> Found:
-        """Build, or find in the store, the component that *wanted* names.
+        """Build, fetch, or find in the store, the component that *wanted* names.
 
         Raises:
-            FinbackError: F601, the lock does not fit and must not change; whatever building raises.
+            FinbackError: F603, F604 the lock does not fit and must not change; as `_published.find`; whatever building
+                raises.
 
         """
-        component = self._component(wanted)
+        name = self._name(wanted)
+        if self._around.library_from and not self._around.library.is_added(name):
+            from finback.sources import _published
+
+            return _published.find(name, wanted, self._around)
+        component = self._around.library.get(name)
         locked = wanted.locked
         pins = self._locked_packages(component, wanted)
         if pins is None:
@@ -62,7 +68,7 @@ class LibraryCatalogue:
         )
         return Found(pin=pin, config=oci_image.load(self._around.store, digest).config)
 
-    def _component(self, wanted: Wanted) -> Component:
+    def _name(self, wanted: Wanted) -> str:
         reference = Reference.parse(wanted.reference)
         name = reference.name.removeprefix(PREFIX)
         if reference.tag or reference.digest:
@@ -72,7 +78,7 @@ class LibraryCatalogue:
                 wanted.span,
                 help=f"write finback/{name}; the lock file pins its packages and its image",
             )
-        return self._around.library.get(name)
+        return name
 
     def _locked_packages(self, component: Component, wanted: Wanted) -> tuple[PackagePin, ...] | None:
         locked = wanted.locked

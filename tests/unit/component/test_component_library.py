@@ -12,7 +12,7 @@ from finback.component.module_index import describe, module_name
 from finback.component.select import select
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import FinbackError
-from finback.ground.platform import ARCHITECTURES, Platform
+from finback.ground.platform import Platform
 from finback.tree.content import Inline
 from finback.tree.entry import Directory, File
 
@@ -26,7 +26,7 @@ LIBRARY = Library((ROOT / "components",))
 def test_every_component_is_sound(name: str) -> None:
     component = LIBRARY.get(name)
     assert not component.definition.summary.endswith(".")
-    for architecture in component.definition.platforms or ARCHITECTURES:
+    for architecture in component.architectures:
         component.requirements(Platform("linux", architecture))
 
 
