@@ -14,6 +14,35 @@ if TYPE_CHECKING:
     from finback.oci.network import Network
 
 
+_INPUTS = (
+    click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+    click.option("--name", help="Name of the build. Default: that of the last FILE."),
+    click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
+    click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
+    click.option(
+        "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
+    ),
+    click.option(
+        "--library-from",
+        metavar="REF",
+        help="Take components from where `library push` put them. Default: build them from Debian packages.",
+    ),
+    click.option(
+        "--substitute",
+        multiple=True,
+        metavar="PATTERN=TARGET",
+        help="Let other images answer names, such as 'linuxkit/*=finback/*'. Repeatable.",
+    ),
+    click.option(
+        "--lock",
+        "lock_file",
+        type=click.Path(path_type=Path),
+        help="The lock file. Default: NAME.lock beside FILE.",
+    ),
+    click.option("--frozen", is_flag=True, help="Refuse to build anything but what the lock file pins."),
+)
+
+
 def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the arguments and options that say where a plan comes from; the command gets `inputs` and `workspace`."""
 
@@ -39,35 +68,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             workspace.first_sources = ("docker-daemon",) if docker else ()
             return command(inputs=inputs, workspace=workspace, **values)
 
-    for option in reversed(
-        (
-            click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-            click.option("--name", help="Name of the build. Default: that of the last FILE."),
-            click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
-            click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
-            click.option(
-                "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
-            ),
-            click.option(
-                "--library-from",
-                metavar="REF",
-                help="Take components from where `library push` put them. Default: build them from Debian packages.",
-            ),
-            click.option(
-                "--substitute",
-                multiple=True,
-                metavar="PATTERN=TARGET",
-                help="Let other images answer names, such as 'linuxkit/*=finback/*'. Repeatable.",
-            ),
-            click.option(
-                "--lock",
-                "lock_file",
-                type=click.Path(path_type=Path),
-                help="The lock file. Default: NAME.lock beside FILE.",
-            ),
-            click.option("--frozen", is_flag=True, help="Refuse to build anything but what the lock file pins."),
-        )
-    ):
+    for option in reversed(_INPUTS):
         wrapped = option(wrapped)
     return wrapped
 
