@@ -148,7 +148,7 @@ def _load(name: str, folder: Path) -> Component:
     overlay = tuple(_overlay(folder / "rootfs"))
     content = [(o.path, o.mode, o.target, str(Digest.of(o.data))) for o in overlay]
     # What is only said about the component changes nothing of its image.
-    image = replace(definition, category="tool", answers=None, platforms=None, reasons=None, unproven=None, test=None)
+    image = replace(definition, category="tool", answers=None, exceptions=None, reasons=None, unproven=None, test=None)
     proof = definition.test and replace(definition.test, unseen=None, alone=None)
     return Component(
         name=name,
