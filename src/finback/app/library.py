@@ -66,14 +66,8 @@ class Report:
         return tuple(o for o in self.outcomes if o.pin is None)
 
 
-@dataclass(slots=True)
-class _Worker:
-    """What a process of the pool keeps from job to job."""
-
-    workspace: Workspace | None = None
-
-
-_WORKER = _Worker()
+# The workspace of a process of the pool, kept from job to job.
+_WORKSPACES: list[Workspace] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +144,12 @@ def _tell(outcome: Outcome, number: int, total: int, workspace: Workspace) -> No
 
 
 def _open(root: Path) -> None:
-    _WORKER.workspace = Workspace(emit=silent, cache=root)
+    _WORKSPACES.append(Workspace(emit=silent, cache=root))
 
 
 def _one(job: Job) -> Outcome:
     """Build one component: in a process of its own."""
-    workspace = _WORKER.workspace
-    assert workspace is not None
+    (workspace,) = _WORKSPACES
     store, began = workspace.store, clock.monotonic()
     try:
         before = built(job, store)
