@@ -17,7 +17,7 @@ from pathlib import Path
 
 from finback.debian import index as indexing
 from finback.debian import release as releases
-from finback.debian.index import Index
+from finback.debian.index import Index, Package
 from finback.debian.release import Release
 from finback.debian.solve import solve
 from finback.ground import canonical
@@ -34,7 +34,7 @@ RELEASE_LIMIT = 4 << 20
 INDEX_LIMIT = 256 << 20
 PARALLEL = 8
 # Part of a database's name: a database of another form is another file.
-FORM = 2
+FORM = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +86,7 @@ class Archive:
                 trusted; F401 a damaged database, which has been removed; network and store errors.
 
         """
-        try:
-            if self._index is None:
-                self._index = self._open()
-            found = solve(self._index, requirements, without, self._architecture)
-        except sqlite3.DatabaseError:
-            self._index = None
-            remove(self._database())
-            raise error(
-                "F401", "the stored package index was damaged and has been removed", help="run the command again"
-            ) from None
+        found = self._solve(requirements, without)
         return tuple(
             PackagePin(
                 name=p.name,
@@ -108,6 +99,29 @@ class Archive:
             )
             for p in found
         )
+
+    def installed(self, requirements: Iterable[str]) -> tuple[int, int]:
+        """What apt would install for *requirements*, without Recommends and Essential: packages, and bytes of files.
+
+        Raises:
+            FinbackError: as `solve`.
+
+        """
+        found = self._solve(requirements, ())
+        return len(found), sum(p.installed for p in found) << 10
+
+    def _solve(self, requirements: Iterable[str], without: Iterable[str]) -> tuple[Package, ...]:
+        try:
+            if self._index is None:
+                self._index = self._open()
+            found = solve(self._index, requirements, without, self._architecture)
+        except sqlite3.DatabaseError:
+            self._index = None
+            remove(self._database())
+            raise error(
+                "F401", "the stored package index was damaged and has been removed", help="run the command again"
+            ) from None
+        return found
 
     def fetch(self, pins: Iterable[PackagePin]) -> None:
         """Have the packages in the store.

@@ -17,7 +17,8 @@ from finback.ground.diagnostic import error
 
 SCHEMA = """
 CREATE TABLE package (id INTEGER PRIMARY KEY, name TEXT, version TEXT, architecture TEXT, archive TEXT, filename TEXT,
-  size INTEGER, sha256 TEXT, depends TEXT, conflicts TEXT, provides TEXT, essential INTEGER, priority INTEGER);
+  size INTEGER, sha256 TEXT, depends TEXT, conflicts TEXT, provides TEXT, essential INTEGER, priority INTEGER,
+  installed INTEGER);
 CREATE TABLE provides (name TEXT, package INTEGER);
 """
 INDEXES = "CREATE INDEX by_name ON package (name); CREATE INDEX by_provided ON provides (name);"
@@ -27,7 +28,7 @@ TEXT_LIMIT = 512 << 20
 STANZA_LIMIT = 4 << 20
 _WANTED = frozenset((
     b"Package", b"Version", b"Architecture", b"Filename", b"Size", b"SHA256", b"Depends", b"Pre-Depends", b"Conflicts",
-    b"Breaks", b"Provides", b"Essential", b"Priority",
+    b"Breaks", b"Provides", b"Essential", b"Priority", b"Installed-Size",
 ))  # fmt: skip
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -51,6 +52,8 @@ class Package:
     provides: str
     essential: bool
     priority: int
+    installed: int = 0
+    """Estimate of the bytes of its files, in KiB. Source: Debian Policy 5.6.20."""
 
 
 def fill(connection: sqlite3.Connection, indexes: Iterable[tuple[str, BinaryIO]]) -> int:
@@ -95,7 +98,7 @@ def _fill(connection: sqlite3.Connection, archive: str, stream: BinaryIO, first:
 
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]], provided: list[tuple[str, int]]) -> None:
-    connection.executemany(f"INSERT INTO package VALUES ({','.join('?' * 13)})", rows)
+    connection.executemany(f"INSERT INTO package VALUES ({','.join('?' * 14)})", rows)
     connection.executemany("INSERT INTO provides VALUES (?,?)", provided)
     rows.clear()
     provided.clear()
@@ -120,6 +123,7 @@ def _row(number: int, archive: str, fields: dict[bytes, bytes]) -> tuple[object,
         number, needed(b"Package"), needed(b"Version"), needed(b"Architecture"), archive, needed(b"Filename"),
         int(size), digest, joined(b"Pre-Depends", b"Depends"), joined(b"Conflicts", b"Breaks"), text(b"Provides"),
         int(fields.get(b"Essential") == b"yes"), PRIORITIES.get(text(b"Priority"), 3),
+        int(installed) if (installed := text(b"Installed-Size")).isdecimal() else 0,
     )  # fmt: skip
 
 
@@ -182,7 +186,7 @@ class Index:
 
 def _package(row: tuple[Any, ...]) -> Package:
     number, name, version, architecture, archive, filename, size, sha256, *rest = row
-    depends, conflicts, provides, essential, priority = rest
+    depends, conflicts, provides, essential, priority, installed = rest
     return Package(
         id=number,
         name=name,
@@ -197,4 +201,5 @@ def _package(row: tuple[Any, ...]) -> Package:
         provides=provides,
         essential=bool(essential),
         priority=priority,
+        installed=installed,
     )
