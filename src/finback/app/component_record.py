@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from finback.app.component_probe import Probe
 from finback.app.component_trial import Verdict
 from finback.component.library import Component
 from finback.ground.source import Origin, Source, origin
@@ -12,6 +14,7 @@ from finback.host import file
 from finback.spec.decode import load
 
 TESTED = "tested.yml"
+PROBED = "probed.yml"
 LIMIT = 1 << 20
 
 
@@ -46,6 +49,42 @@ def record_test(verdict: Verdict, architecture: str) -> None:
         out.write("\n".join([*lines, ""]).encode())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """The last recorded probe of a component."""
+
+    digest: str
+    """Of what was probed: `Component.proof_digest`."""
+    architecture: str
+    passed: bool
+    needed: tuple[str, ...] | None = None
+    """Privileges without which the test fails."""
+    unneeded: tuple[str, ...] | None = None
+    """Privileges without which it passes as well."""
+    untried: tuple[str, ...] | None = None
+    """Privileges that were left alone."""
+    origin: Origin = origin()
+
+
+def record_probe(probe: Probe, architecture: str) -> None:
+    """Write down what came of a probe."""
+    lines = [
+        "# Written by `finback component probe --record`.",
+        f"digest: {probe.component.proof_digest}",
+        f"architecture: {architecture}",
+        f"passed: {'true' if probe.passed else 'false'}",
+        *(f"{key}: [{', '.join(words)}]" for key, words in probe.words()),
+    ]
+    with file.writing(probe.component.folder / PROBED) as out:
+        out.write("\n".join([*lines, ""]).encode())
+
+
+def probed(component: Component) -> Probed | None:
+    """The recorded probe of *component*, if there is one, for whatever state of it."""
+    path = component.folder / PROBED
+    return load(Probed, _source(path)) if path.exists() else None
+
+
 def tested(component: Component) -> Tested | None:
     """The recorded test of *component*, if there is one, for whatever state of it."""
     path = component.folder / TESTED
@@ -58,6 +97,4 @@ def _source(path: Path) -> Source:
 
 def _quoted(text: str) -> str:
     """A double-quoted YAML scalar; JSON's strings are some."""
-    import json
-
     return json.dumps(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,49 @@ def test(
         with file.writing(junit) as out:
             out.write(encode(v.trial for v in sorted(done, key=lambda v: v.trial.name)))
     if failed:
+        ctx.exit(FAILED)
+
+
+@click.command("probe")
+@_machine_options
+@click.pass_context
+def probe(
+    ctx: click.Context,
+    /,
+    names: tuple[str, ...],
+    every: bool,
+    record: bool,
+    jobs: int | None,
+    together: int,
+    arch: str | None,
+    accel: str,
+) -> None:
+    """Test components with what they declare, then with each privilege taken away.
+
+    Privileges are those that `check` asks reasons for. Exit status 6 when a component has one that its test does not
+    need, or fails with what it has.
+    """
+    from finback.app import component_trial, trial
+    from finback.app.component_probe import probes
+    from finback.app.component_record import record_probe
+    from finback.cli.render import render
+    from finback.cli.test import lines
+
+    machines = trial.Options(accelerator=accel, jobs=jobs)
+    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch))
+    passed = True
+    with open_workspace(ctx) as workspace:
+        for found in probes(_chosen(names, every, workspace), options, workspace):
+            passed &= found.passed
+            words = "; ".join(f"{k}: {', '.join(v)}" for k, v in found.words()) or "nothing to take away"
+            click.echo(f"{found.component.name}: {words}")
+            if not found.declared.trial.passed:
+                click.echo("\n".join(lines(found.declared.trial)))
+            for diagnostic in found.findings():
+                click.echo(render(diagnostic, colour=sys.stdout.isatty()))
+            if record:
+                record_probe(found, options.architecture)
+    if not passed:
         ctx.exit(FAILED)
 
 

@@ -1,0 +1,150 @@
+"""The privilege probe: a component's test with what it declares, then with each privilege taken away.
+
+A privilege without which the test passes as well is not needed, or the test is too weak to show that it is. Where a
+virtual machine can't show it, the component says so (`unproven`), and the probe leaves that privilege alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from finback.app import trial
+from finback.app.component_trial import Options, Verdict, verdicts
+from finback.app.workspace import Workspace
+from finback.component import bench
+from finback.component.bench import Subject
+from finback.component.library import Component
+from finback.component.privilege import Privilege, privileges
+from finback.ground.diagnostic import Diagnostic
+from finback.spec.model import Settings
+from finback.spec.mount import parse_bind
+
+# How long a test may take without a privilege, by how long it took with it.
+PATIENCE = 1.5
+GRACE = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What came of probing one component."""
+
+    component: Component
+    declared: Verdict
+    """What came of its test with what it declares."""
+    needed: tuple[str, ...] = ()
+    unneeded: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
+    """Left alone: `unproven`, or nothing that could be taken away singly."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the component has what it needs, and no more."""
+        return self.declared.trial.passed and not self.unneeded
+
+    def words(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The privileges by what came of them."""
+        for key in ("needed", "unneeded", "untried"):
+            if getattr(self, key):
+                yield key, getattr(self, key)
+
+    def findings(self) -> Iterator[Diagnostic]:
+        """What is to be mended."""
+        known = {p.word: p for p in privileges(self.component.definition)}
+        name = self.component.name
+        if not self.declared.trial.passed:
+            yield Diagnostic(
+                code="F740",
+                message=f"{name} does not pass its test with what it declares",
+                span=self.component.definition.origin.at("test"),
+                help="a privilege may be missing; its test says more: finback component test " + name,
+            )
+        for word in self.unneeded:
+            yield Diagnostic(
+                code="F741",
+                message=f"{name} passes its test without {word}",
+                span=known[word].span,
+                help="take it away, or let the test ask for what it is for, or say why none can: "
+                f"`unproven: {{{word}: ...}}`",
+            )
+
+
+def probes(components: Iterable[Component], options: Options, workspace: Workspace) -> Iterator[Probe]:
+    """Probe *components*; each as the last of its variants has been tried."""
+    declared = list(verdicts([bench.subject(c) for c in components], options, workspace))
+    rounds: list[tuple[int, Subject]] = []
+    waiting: dict[str, set[str]] = {}
+    done: dict[str, Probe] = {}
+    for verdict in declared:
+        component = verdict.subject.component
+        tried, untried = _tried(component) if verdict.trial.passed else ((), ())
+        done[component.name] = Probe(component=component, declared=verdict, untried=untried)
+        waiting[component.name] = {p.word for p, _ in tried}
+        if not tried:
+            yield done[component.name]
+        rounds += [(n, _variant(component, p, c, verdict)) for n, (p, c) in enumerate(tried)]
+    # Those of one component need a machine each; side by side are the first of all, then the second of all.
+    subjects = [s for _, s in sorted(rounds, key=lambda r: r[0])]
+    for verdict in verdicts(subjects, replace(options, again=False), workspace):
+        component, word = verdict.subject.component, verdict.subject.variant.removeprefix("without ")
+        probe = done[component.name]
+        if verdict.trial.trouble and not verdict.trial.outcomes:
+            # It could not even be built or started so.
+            probe = replace(probe, untried=(*probe.untried, word))
+        elif verdict.trial.passed:
+            probe = replace(probe, unneeded=(*probe.unneeded, word))
+        else:
+            probe = replace(probe, needed=(*probe.needed, word))
+        done[component.name] = probe
+        waiting[component.name].remove(word)
+        if not waiting[component.name]:
+            order = [p.word for p in privileges(component.definition)]
+            yield replace(
+                probe,
+                needed=tuple(sorted(probe.needed, key=order.index)),
+                unneeded=tuple(sorted(probe.unneeded, key=order.index)),
+                untried=tuple(sorted(probe.untried, key=order.index)),
+            )
+
+
+def _variant(component: Component, privilege: Privilege, changes: dict[str, Any], declared: Verdict) -> Subject:
+    made = bench.subject(component, changes, f"without {privilege.word}")
+    within = round(declared.trial.seconds * PATIENCE) + GRACE
+    tests = tuple(replace(t, within=max(within, trial.WITHIN if t.within is None else 0)) for t in made.tests)
+    return replace(made, proof=replace(made.proof, expect=tests))
+
+
+def _tried(component: Component) -> tuple[Sequence[tuple[Privilege, dict[str, Any]]], tuple[str, ...]]:
+    """Privileges with the settings that take each away, and those that are left alone."""
+    tried, untried = [], []
+    label = component.definition.label or Settings()
+    for privilege in privileges(component.definition):
+        changes = _without(privilege.word, label)
+        if privilege.word in (component.definition.unproven or {}):
+            untried.append(privilege.word)
+        elif changes:
+            tried.append((privilege, changes))
+        elif privilege.word != "shell":
+            untried.append(privilege.word)
+    return tried, tuple(untried)
+
+
+def _without(word: str, label: Settings) -> dict[str, Any]:
+    """The settings that take *word* away; none where it can't be taken away by itself."""
+    if word.startswith("CAP_"):
+        given = {"capabilities": label.capabilities, "ambient": label.ambient}
+        return {k: tuple(c for c in v if c != word) for k, v in given.items() if v and word in v}
+    if word.startswith("/"):
+        return {"binds": tuple(b for b in label.binds or () if parse_bind(b).source != word)}
+    if word == "devices":
+        return {"devices": (), "binds": tuple(b for b in label.binds or () if not b.startswith("/dev"))}
+    settings: dict[str, dict[str, Any]] = {
+        "net": {"net": "new"},
+        "pid": {"pid": "new"},
+        "ipc": {"ipc": "new"},
+        "uts": {"uts": "new"},
+        "writable": {"readonly": True},
+        "newPrivileges": {"no_new_privileges": True},
+    }
+    return settings.get(word, {})

@@ -1,0 +1,37 @@
+"""The part of `finback component` that reads and writes definitions."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from finback.cli.options import _platform, open_workspace
+from finback.cli.render import render
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--build", is_flag=True, help="Build them too: packages that are not there, patterns that fit nothing.")
+@click.option("--arch", multiple=True, metavar="ARCH", help="With --build: architecture; repeatable.")
+@click.pass_context
+def check(ctx: click.Context, names: tuple[str, ...], build: bool, arch: tuple[str, ...]) -> None:
+    """Look for what is wrong or not explained in the definitions of components. Default: all.
+
+    Each privilege needs a reason. Exit status 1 when something is found; that a recorded result is out of date is
+    only a warning.
+    """
+    from finback.app.component_check import check_components
+    from finback.ground.diagnostic import Severity
+    from finback.host.machine import host_platform
+
+    platforms = tuple(_platform(a) for a in arch) or (host_platform(),)
+    with open_workspace(ctx) as workspace:
+        chosen = names or workspace.library.names()
+        found = check_components(chosen, platforms if build else (), workspace)
+    for diagnostic in found:
+        click.echo(render(diagnostic, colour=sys.stdout.isatty()))
+    errors = sum(d.severity is Severity.ERROR for d in found)
+    click.echo(f"{len(chosen)} components: {errors or 'no'} errors, {len(found) - errors or 'no'} warnings")
+    if errors:
+        ctx.exit(1)

@@ -1,0 +1,110 @@
+"""What is wrong, or not explained, in a component's definition, as far as its text tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from finback.component.bench import Machine, subject
+from finback.component.library import Component
+from finback.component.privilege import is_word, privileges
+from finback.component.proof import Proof
+from finback.ground.diagnostic import Diagnostic
+from finback.spec.check import check as check_spec
+from finback.spec.settings import check_settings, problem
+
+SUMMARY = 120
+_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp)")
+NOBODY = 65534
+
+
+def check(component: Component) -> Iterator[Diagnostic]:
+    """All findings about *component*."""
+    for rule in RULES:
+        yield from rule(component)
+
+
+def _summary(component: Component) -> Iterator[Diagnostic]:
+    text, span = component.definition.summary, component.definition.origin.at("summary")
+    if text != " ".join(text.split()) or not text or len(text) > SUMMARY:
+        yield problem("F080", "the summary is not one line", span, f"write one of at most {SUMMARY} letters")
+    elif text.endswith("."):
+        yield problem("F080", "the summary ends with a full stop", span, "leave it out")
+    elif text[0].islower() and text.split()[0].isalpha() and text.split()[0] != component.name:
+        yield problem("F080", "the summary begins with a small letter", span, f"write {text[0].upper()}{text[1:8]}...")
+
+
+def _settings(component: Component) -> Iterator[Diagnostic]:
+    if component.definition.label is not None:
+        yield from check_settings(component.definition.label)
+
+
+def _reasons(component: Component) -> Iterator[Diagnostic]:
+    definition = component.definition
+    reasons = definition.reasons or {}
+    had = {p.word: p for p in privileges(definition)}
+    for word, privilege in had.items():
+        if not reasons.get(word, "").strip():
+            advice = f"leave it out, or say what for: `reasons: {{{word}: ...}}`"
+            yield problem("F082", f"{component.name} {privilege.meaning} for no reason", privilege.span, advice)
+    for field, given in (("reasons", reasons), ("unproven", definition.unproven or {})):
+        for word in given:
+            if word not in had:
+                known = ", ".join(had) or "none"
+                what = f"it does not have {word}" if is_word(word) else f"{word!r} is no privilege"
+                advice = f"remove it; what needs a reason here: {known}"
+                yield problem("F083", f"`{field}`: {what}", definition.origin.at(field, word), advice)
+
+
+def _users(component: Component) -> Iterator[Diagnostic]:
+    definition = component.definition
+    label = definition.label
+    if label is None or not label.uid or label.uid == NOBODY:
+        return
+    known = {str(u.uid): u.name for u in definition.users or ()} | {u.name: u.name for u in definition.users or ()}
+    if str(label.uid) not in known:
+        advice = f"add it: `users: [{{name: {component.name}, uid: {label.uid}}}]`"
+        yield problem("F084", f"no user of the image has the id {label.uid}", label.origin.at("uid"), advice)
+    ids: dict[int, str] = {}
+    for user in definition.users or ():
+        if user.uid in ids:
+            message = f"{user.name} and {ids[user.uid]} are both {user.uid}"
+            yield problem("F084", message, user.origin.at("uid"), "give one of them another id")
+        ids[user.uid] = user.name
+
+
+def _ports(component: Component) -> Iterator[Diagnostic]:
+    config = component.definition.config
+    ports = (config.exposed_ports if config else None) or ()
+    for i, text in enumerate(ports):
+        found = _PORT.fullmatch(text)
+        if found is None or not 0 < int(found[1]) < 65536:
+            span = config.origin.at("exposedPorts", i) if config else None
+            yield problem("F085", f"{text!r} is not a port", span, "write NUMBER/tcp or NUMBER/udp")
+    proof = component.definition.test or Proof()
+    if proof.services or proof.onboot:
+        # Others may listen.
+        return
+    for test in proof.expect or ():
+        asked = test.http or test.tcp
+        if asked is not None and f"{asked.port}/tcp" not in ports:
+            advice = f"declare it: `config: {{exposedPorts: [{asked.port}/tcp]}}`"
+            message = f"{component.name} listens on a port that it does not declare"
+            yield problem("F085", message, asked.origin.at("port"), advice)
+
+
+def _proof(component: Component) -> Iterator[Diagnostic]:
+    proof = component.definition.test
+    if proof is None or not (proof.expect or proof.unseen):
+        advice = "say what shows that it does its job: `test: {expect: [...]}`, or why nothing can: `unseen: ...`"
+        span = component.definition.origin.at("test")
+        yield problem("F086", f"{component.name} has no test", span, advice)
+        return
+    if proof.expect:
+        spec = Machine(subjects=(subject(component),)).spec("ttyS0")
+        yield from check_spec(spec)
+
+
+RULES: tuple[Callable[[Component], Iterator[Diagnostic]], ...] = (
+    _summary, _settings, _reasons, _users, _ports, _proof,
+)  # fmt: skip

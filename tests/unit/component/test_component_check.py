@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from finback.cli import cli
+from finback.component.check import check
+from finback.component.library import Library
+from finback.component.privilege import privileges
+
+SOUND = """\
+summary: Answers over HTTP
+category: application
+packages: [web]
+keep: {programs: [/usr/bin/web]}
+users: [{name: web, uid: 50}]
+config: {entrypoint: [/usr/bin/web], exposedPorts: [8080/tcp]}
+label: {uid: 50, readonly: true, noNewPrivileges: true}
+test: {expect: [{http: {port: 8080}}]}
+"""
+
+
+def findings(folder: Path, text: str) -> list[tuple[str, int, int]]:
+    (folder / "web").mkdir(exist_ok=True)
+    (folder / "web" / "component.yml").write_text(text)
+    found = check(Library((folder,)).get("web"))
+    return [(d.code, d.span.line + 1, d.span.column + 1) for d in found if d.span]
+
+
+def test_a_sound_component_has_no_findings(tmp_path: Path) -> None:
+    assert findings(tmp_path, SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "line", "column"),
+    [
+        ("over HTTP", "over HTTP.", "F080", 1, 10),
+        ("Answers over HTTP", "answers over HTTP", "F080", 1, 10),
+        ("over HTTP", "over " * 30, "F080", 1, 10),
+        ("readonly: true", "readonly: false", "F082", 7, 28),
+        ("noNewPrivileges: true", "pid: host, noNewPrivileges: true", "F082", 7, 39),
+        ("readonly: true", "capabilities: [CAP_CHOWN], readonly: true", "F082", 7, 33),
+        ("readonly: true", "ambient: [CAP_CHOWN], readonly: true", "F082", 7, 28),
+        ("readonly: true", "capabilities: [all], readonly: true", "F082", 7, 33),
+        ("readonly: true", "binds: ['/var/x:/x'], readonly: true", "F082", 7, 26),
+        ("readonly: true", "devices: [{path: all, type: c}], binds: ['/dev:/dev'], readonly: true", "F082", 7, 27),
+        ("/usr/bin/web]}\n", "/usr/bin/web, /usr/bin/busybox]}\n", "F082", 4, 33),
+        (", exposedPorts: [8080/tcp]", "", "F082", 7, 8),
+        ("test:", "reasons: {CAP_CHOWN: it owns}\ntest:", "F083", 8, 22),
+        ("test:", "unproven: {luck: it has}\ntest:", "F083", 8, 18),
+        ("uid: 50}]", "uid: 51}]", "F084", 7, 14),
+        ("uid: 50}]", "uid: 50}, {name: w, uid: 50}]", "F084", 5, 46),
+        ("8080/tcp", "8080", "F085", 6, 53),
+        ("port: 8080", "port: 8081", "F085", 8, 31),
+        ("test: {expect: [{http: {port: 8080}}]}\n", "", "F086", 1, 1),
+        ("http: {port: 8080}", "service: {name: other}", "F061", 8, 34),
+    ],
+)  # fmt: skip
+def test_findings_have_a_place(old: str, new: str, code: str, line: int, column: int, tmp_path: Path) -> None:
+    assert old in SOUND
+    assert (code, line, column) in findings(tmp_path, SOUND.replace(old, new))
+
+
+def test_a_reason_answers_what_is_asked(tmp_path: Path) -> None:
+    text = SOUND.replace("readonly: true", "capabilities: [CAP_CHOWN], readonly: true")
+    assert findings(tmp_path, text.replace("test:", "reasons: {CAP_CHOWN: it owns}\ntest:")) == []
+
+
+@pytest.mark.parametrize(
+    "bind", ["/etc/web:/etc/web:ro", "/run/config:/run/config:ro", "/run/resolvconf/resolv.conf:/x"]
+)
+def test_configuration_and_name_servers_are_no_privilege(bind: str, tmp_path: Path) -> None:
+    assert findings(tmp_path, SOUND.replace("readonly: true", f"binds: ['{bind}'], readonly: true")) == []
+
+
+def test_what_is_not_run_has_no_privileges(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "component.yml").write_text("summary: S\ncategory: runtime\npackages: [runc]\n")
+    assert not list(privileges(Library((tmp_path,)).get("x").definition))
+
+
+def test_the_command_says_where_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "library" / "web").mkdir(parents=True)
+    (tmp_path / "library" / "web" / "component.yml").write_text(SOUND.replace("readonly: true", "readonly: false"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "finback").mkdir()
+    (tmp_path / "finback" / "config.yml").write_text(f"library: [{tmp_path / 'library'}]\n")
+    done = CliRunner().invoke(cli, ["component", "check", "web"])
+    assert done.exit_code == 1, done.output
+    assert "component.yml:7:28: error[F082]: web can write to its root for no reason" in done.output
+    assert "1 components: 1 errors, no warnings" in done.output
