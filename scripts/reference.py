@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from finback.app.assembly import assemblies
 from finback.cli import cli
 from finback.component.library import Library
 from finback.spec.schema import schema
@@ -18,6 +19,10 @@ Results go to standard output, everything else to standard error. `finback --pro
 `json` or `quiet`; `-q` is the last. Exit status: 1 a spec, an image or the lock is wrong, 2 the command line,
 3 something could not be reached, 4 a signature or a digest does not hold, 5 the store, an output or this machine,
 6 a machine that was run."""
+ASSEMBLIES = """\
+`finback assembly list` shows them, `assembly show NAME` prints one, and `assembly new FOLDER --from NAME` begins a
+system of your own with it. `finback test` boots one and asks what its `tests` say. "At most" is what kernel and initrd
+may be together, which the first of the tests checks. "Machine" is what the tests give it."""
 BAR = "\\|"
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -46,6 +51,21 @@ def components_page() -> str:
         definition = library.get(name).definition
         answers = ", ".join(f"`{a}`" for a in definition.answers or ())
         lines.append(f"| `finback/{name}` | {definition.category} | {definition.summary} | {answers} |")
+    return "\n".join([*lines, ""])
+
+
+def assemblies_page() -> str:
+    """The reference assemblies, from their YAML and README files."""
+    lines = ["# Assemblies", "", "Made from `assemblies/` by `scripts/reference.py`.", "", ASSEMBLIES, ""]
+    lines += ["| assembly | what it is | at most | machine | images | tests |", "|---|---|---|---|---|---|"]
+    for name, found in assemblies().items():
+        machine = found.spec.machine
+        needs = [f"{machine.memory} MiB" if machine and machine.memory else "1024 MiB"]
+        needs += [f"disk {disk}" for disk in (machine.disks if machine else None) or ()]
+        images = ", ".join(i.removeprefix("finback/") for i in found.images)
+        tests = len(found.spec.tests or ())
+        row = (f"[`{name}`](../../assemblies/{name}/README.md)", found.summary, f"{found.budget} MB", ", ".join(needs))
+        lines.append(f"| {' | '.join(row)} | {images} | {tests} |")
     return "\n".join([*lines, ""])
 
 
@@ -83,7 +103,8 @@ def _command(command: click.Command, name: str) -> list[str]:
 def main() -> int:
     """Write the pages, or compare them."""
     stale = []
-    pages = {"yaml.md": yaml_page, "components.md": components_page, "commands.md": commands_page}
+    pages = {"yaml.md": yaml_page, "components.md": components_page, "commands.md": commands_page,
+             "assemblies.md": assemblies_page}  # fmt: skip
     for name, make in pages.items():
         text = make()
         path = REFERENCE / name

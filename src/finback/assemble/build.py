@@ -77,7 +77,8 @@ def _image(pin: ImagePin, location: str, prefix: str, flavour: str, origin: Orig
 
 def _volume_image(volume: VolumePlan, prefix: str) -> ImagePart:
     assert volume.image is not None
-    return _image(volume.image, volumes.location(volume), prefix, "init", volume.origin)
+    flavour = "layout" if volume.format == "oci" else "init"
+    return _image(volume.image, volumes.location(volume), prefix, flavour, volume.origin)
 
 
 def _container_images(plan: Plan) -> list[Part]:

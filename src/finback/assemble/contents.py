@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from finback.assemble import root_image
+from finback.assemble import image_layout, root_image
 from finback.assemble.kernel import modules
 from finback.assemble.system import Compression, ImagePart, Make, Part
 from finback.codec import cpio
@@ -44,6 +44,9 @@ class StoreContents:
         """The part's entries with their final paths, every directory before what is in it."""
         if not isinstance(part, ImagePart):
             return iter(part.entries)
+        if part.flavour == "layout":
+            layout = image_layout.entries(self._store, part.image, part.source, self._plan.epoch)
+            return iter(root_image.below(part.prefix, layout, self._plan.epoch))
         flat = self.flat(part.image)
         epoch = self._plan.epoch
         if part.flavour == "kernel":
@@ -141,6 +144,8 @@ class StoreContents:
             kernel = self._plan.kernel
             assert kernel is not None
             made_of += [kernel.tar, kernel.tar_required]
+        if part.flavour == "layout":
+            made_of.append(part.source)
         return canonical.digest(["segment", CONVERTER, *made_of])
 
 

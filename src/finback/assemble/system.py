@@ -31,7 +31,7 @@ class ImagePart:
     prefix: str
     flavour: str
     """How the image is turned into a root file system: `init` (resolv.conf points to /run), `container`, `kernel`
-    (only the modules)."""
+    (only the modules); `layout`, the image as it is, for programs of the guest."""
     origin: Origin = origin()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from finback.assemble.system import ImagePart, OwnPart, Part
 from finback.ground.diagnostic import error
+from finback.ground.platform import Platform
 from finback.resolve.plan import Container, Plan, VolumePlan
 from finback.spec.mount import parse_bind
 from finback.tree.entry import Directory
@@ -70,17 +71,17 @@ def parts(plan: Plan, image: Callable[[VolumePlan, str], ImagePart]) -> list[Par
     """The parts of all volumes; *image* makes the part of one that has an image.
 
     Raises:
-        FinbackError: F154, a volume's format is not supported.
+        FinbackError: F154, a volume of format oci is to have other platforms than the one that is built for.
 
     """
     made: list[Part] = []
     for volume in plan.volumes:
-        if volume.format == "oci":
+        if any(Platform.parse(p) != plan.platform for p in volume.platforms):
             raise error(
                 "F154",
-                f"volume {volume.name}: format oci is not supported yet",
-                volume.origin.at("format"),
-                help="use `format: filesystem`",
+                f"volume {volume.name} can only have the image for {plan.platform}, which is built for",
+                volume.origin.at("platforms"),
+                help="leave `platforms` out",
             )
         folder = f"{FOLDER}/{volume.name}"
         if volume.image is None:

@@ -283,9 +283,10 @@ class Volume:
     image: str | None = None
     """Content. Default: empty."""
     format: Literal["filesystem", "oci"] | None = None
-    """How the image is laid down: as its file system, or as an OCI image layout. Default: filesystem."""
+    """How the image is laid down: as its file system, or as an OCI image layout, for container engines to load; a tar
+    of that is what `docker load` takes, too. Default: filesystem."""
     platforms: tuple[str, ...] | None = None
-    """With format `oci`: the platforms to include, `linux/arm64`. Default: all."""
+    """With format `oci`: the platforms to include; only the one that is built for can be. Default: that one."""
     readonly: bool | None = None
     """Containers may only mount it with `ro`. Default: false."""
     origin: Origin = origin()

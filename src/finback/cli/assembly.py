@@ -1,0 +1,73 @@
+"""List and show the reference assemblies, and begin systems with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from finback.app.assembly import Assembly
+
+
+@click.group("assembly")
+def COMMAND() -> None:  # noqa: N802
+    """Whole systems to run as they are, or to begin one's own with."""
+
+
+@COMMAND.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def listing(as_json: bool) -> None:
+    """List the assemblies, each with the megabytes that its kernel and initrd keep within."""
+    from finback.app.assembly import assemblies
+    from finback.cli import table
+
+    rows = [_facts(a) for a in assemblies().values()]
+    table.show(rows, as_json=as_json, columns=("name", "budget", "summary"))
+
+
+@COMMAND.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON instead.")
+@click.argument("name")
+def show(name: str, as_json: bool) -> None:
+    """Print what there is to know about the assembly NAME, and its YAML."""
+    import json
+
+    from finback.app.assembly import find
+
+    found = find(name)
+    if as_json:
+        click.echo(json.dumps(_facts(found), indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{found.readme.rstrip()}\n\n## {found.path.name}\n\n```yaml\n{found.text.rstrip()}\n```")
+
+
+@COMMAND.command("new")
+@click.option("--from", "origin", required=True, metavar="NAME", help="The assembly to begin with.")
+@click.argument("place", metavar="FOLDER", type=click.Path(path_type=Path))
+def new(place: Path, origin: str) -> None:
+    """Make FOLDER with a copy of an assembly, whose YAML file is called as the folder is.
+
+    \b
+    finback assembly new shop --from nginx    makes shop/shop.yml
+    """  # noqa: D301
+    from finback.app.assembly import begin, find
+
+    made = begin(place, find(origin))
+    click.echo(made)
+    click.echo(f"  to build it   finback build {made}\n  to test it    finback test {made}", err=True)
+
+
+def _facts(assembly: Assembly) -> dict[str, object]:
+    machine = assembly.spec.machine
+    return {
+        "name": assembly.name,
+        "summary": assembly.summary,
+        "folder": str(assembly.folder),
+        "images": list(assembly.images),
+        "budget": assembly.budget,
+        "memory": machine.memory if machine else None,
+        "disks": list(machine.disks or ()) if machine else [],
+        "tests": len(assembly.spec.tests or ()),
+    }
