@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from finback.app.assembly import assemblies
+from finback.app import assembly
 from finback.cli import cli
 from finback.component.library import Library
 from finback.spec.schema import schema
@@ -58,7 +58,8 @@ def assemblies_page() -> str:
     """The reference assemblies, from their YAML and README files."""
     lines = ["# Assemblies", "", "Made from `assemblies/` by `scripts/reference.py`.", "", ASSEMBLIES, ""]
     lines += ["| assembly | what it is | at most | machine | images | tests |", "|---|---|---|---|---|---|"]
-    for name, found in assemblies().items():
+    for name in assembly.names():
+        found = assembly.get(name)
         machine = found.spec.machine
         needs = [f"{machine.memory} MiB" if machine and machine.memory else "1024 MiB"]
         needs += [f"disk {disk}" for disk in (machine.disks if machine else None) or ()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finback.app.assembly import assemblies
+from finback.app.assembly import get, names
 
 pytestmark = [
     pytest.mark.boot,
@@ -21,9 +21,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", assemblies())
+@pytest.mark.parametrize("name", names())
 def test_what_an_assembly_says_of_itself_holds(name: str, tmp_path: Path) -> None:
-    shutil.copytree(assemblies()[name].folder, tmp_path / name)
+    shutil.copytree(get(name).folder, tmp_path / name)
     command = [sys.executable, "-m", "finback", "test", "--accel", "tcg", f"{name}/{name}.yml"]
     env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "s"), "HOME": str(tmp_path)}
     env["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

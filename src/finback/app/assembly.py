@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import shutil
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from finback.app.settings import data_folder
@@ -23,27 +22,23 @@ LIMIT = 1 << 20
 README = "README.md"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
     """A reference assembly."""
 
     name: str
     folder: Path
+    text: str
+    """Its YAML."""
+    readme: str
+    """What there is to know about it."""
+    spec: Spec
+    """What its YAML says."""
 
     @property
     def path(self) -> Path:
         """Its YAML file."""
         return self.folder / f"{self.name}.yml"
-
-    @cached_property
-    def text(self) -> str:
-        """Its YAML."""
-        return file.read(self.path, limit=LIMIT).decode("utf-8", "surrogateescape")
-
-    @cached_property
-    def readme(self) -> str:
-        """What there is to know about it."""
-        return file.read(self.folder / README, limit=LIMIT).decode("utf-8", "replace")
 
     @property
     def summary(self) -> str:
@@ -51,11 +46,6 @@ class Assembly:
         paragraphs = [p for p in self.readme.split("\n\n") if p.strip() and not p.startswith("#")]
         text = " ".join(paragraphs[0].split()) if paragraphs else ""
         return text.partition(". ")[0].removesuffix(".")
-
-    @cached_property
-    def spec(self) -> Spec:
-        """What its YAML says."""
-        return load_all((Source(str(self.path), self.text),))[0]
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -71,25 +61,34 @@ class Assembly:
         return next((t.size.most for t in self.spec.tests or () if t.size), None)
 
 
-def assemblies() -> dict[str, Assembly]:
-    """All of them, by their names, in order."""
-    found = sorted(p.parent for p in data_folder("assemblies").glob("*/*.yml") if p.stem == p.parent.name)
-    return {place.name: Assembly(place.name, place) for place in found}
+def names() -> tuple[str, ...]:
+    """The names of all assemblies, sorted."""
+    found = data_folder("assemblies").glob("*/*.yml")
+    return tuple(sorted(p.stem for p in found if p.stem == p.parent.name))
 
 
-def find(name: str) -> Assembly:
+def get(name: str) -> Assembly:
     """The assembly *name*.
 
     Raises:
-        FinbackError: F058, there is none.
+        FinbackError: F058, there is none; F4xx, it can't be read; F0xx, its YAML is wrong.
 
     """
-    known = assemblies()
+    known = names()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise error("F058", f"there is no assembly {name!r}", help=hint + "`finback assembly list` shows all")
-    return known[name]
+    place = data_folder("assemblies") / name
+    path = place / f"{name}.yml"
+    text = file.read(path, limit=LIMIT).decode("utf-8", "surrogateescape")
+    return Assembly(
+        name=name,
+        folder=place,
+        text=text,
+        readme=file.read(place / README, limit=LIMIT).decode("utf-8", "replace"),
+        spec=load_all((Source(str(path), text),))[0],
+    )
 
 
 def begin(place: Path, assembly: Assembly) -> Path:

@@ -20,10 +20,10 @@ def COMMAND() -> None:  # noqa: N802
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def listing(as_json: bool) -> None:
     """List the assemblies, each with the megabytes that its kernel and initrd keep within."""
-    from finback.app.assembly import assemblies
+    from finback.app.assembly import get, names
     from finback.cli import table
 
-    rows = [_facts(a) for a in assemblies().values()]
+    rows = [_facts(get(name)) for name in names()]
     table.show(rows, as_json=as_json, columns=("name", "budget", "summary"))
 
 
@@ -34,9 +34,9 @@ def show(name: str, as_json: bool) -> None:
     """Print what there is to know about the assembly NAME, and its YAML."""
     import json
 
-    from finback.app.assembly import find
+    from finback.app.assembly import get
 
-    found = find(name)
+    found = get(name)
     if as_json:
         click.echo(json.dumps(_facts(found), indent=2, ensure_ascii=False))
         return
@@ -52,9 +52,9 @@ def new(place: Path, origin: str) -> None:
     \b
     finback assembly new shop --from nginx    makes shop/shop.yml
     """  # noqa: D301
-    from finback.app.assembly import begin, find
+    from finback.app.assembly import begin, get
 
-    made = begin(place, find(origin))
+    made = begin(place, get(origin))
     click.echo(made)
     click.echo(f"  to build it   finback build {made}\n  to test it    finback test {made}", err=True)
 
