@@ -24,18 +24,18 @@ pytestmark = [
 ]
 
 
-def report_of(folder: Path, *names: str) -> tuple[str, dict[str, bool]]:
+def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 300) -> tuple[str, dict[str, bool]]:
     """The report of `finback test`, and whether each test holds, as the JUnit file has it."""
     for name in names:
         shutil.copy(SYSTEMS / f"{name}.yml", folder)
     files = [f"{n}.yml" for n in names]
     done = subprocess.run(
-        [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", "512", "--junit", "out.xml", *files],
+        [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", memory, "--junit", "out.xml", *files],
         cwd=folder,
         env={**os.environ, "XDG_STATE_HOME": str(folder / "s")},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,6 +55,15 @@ def test_supervision(tmp_path: Path) -> None:
 def test_supervision_with_containerd(tmp_path: Path) -> None:
     said, _ = report_of(tmp_path, "supervision-containerd")
     assert "3 of 3 hold" in said
+
+
+@pytest.mark.slow
+def test_every_action_between_questions(tmp_path: Path) -> None:
+    said, held = report_of(tmp_path, "actions", memory="384", seconds=590)
+    assert "20 of 20 hold" in said
+    assert "kill keeper" in held
+    # The disks are gone with the rest.
+    assert not list((tmp_path / "s/finback/tests").glob(".scratch*"))
 
 
 @pytest.mark.slow

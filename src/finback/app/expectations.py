@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from finback.app import session
 from finback.app.machine import Running
-from finback.app.service_state import RUNNING, service_states
+from finback.app.service_state import RUNNING, ServiceStatus, service_states
+from finback.app.timeline import Report
 from finback.ground.diagnostic import FinbackError
 from finback.host import file, probe
-from finback.spec.expectation import CommandResult, Expectation, HTTPAnswer, ServiceState, TCPAnswer
+from finback.spec.expectation import CommandResult, Expectation, FileState, HTTPAnswer, ServiceState, TCPAnswer
 
 ADDRESS = "127.0.0.1"
 # A question takes no longer, so that others come to their turn.
 SECONDS = 3.0
-# A program of a container takes a while to start where machines are emulated.
-EXEC_SECONDS = 60.0
 OUTPUT_LIMIT = 64 << 10
 CONSOLE_LIMIT = 64 << 20
 SHOWN = 80
+FILE_LIMIT = 1 << 20
+# What busybox and runtimes never end with.
+ABSENT = 44
+# The machine's busybox works within a container's namespaces, too: it finds itself by /proc.
+LOOK = f"""
+if [ -n "$1" ]; then
+	read -r pid <"/run/service/$1/pid" || exit
+	set -- "$2" nsenter -t "$pid" -m -p
+else
+	set -- "$2"
+fi
+path=$1
+shift
+exec "$@" sh -c '[ -e "$0" ] || [ -L "$0" ] || exit {ABSENT}; [ -d "$0" ] || exec head -c {FILE_LIMIT} "$0"' "$path"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A machine that runs, from the moment on that questions are about."""
+
+    machine: Running
+    shown: int = 0
+    """Bytes of the console that belong to an earlier time."""
+    told: int = 0
+    """Reports of earlier boots."""
+    done: int = 0
+    """Reports, of this boot, that had come when the last action was done. States before count no more."""
+
+    def console(self) -> str:
+        """What the console has shown."""
+        return console(self.machine, self.shown)
+
+    def reports(self) -> tuple[Report, ...]:
+        """What the guest has reported since its boot."""
+        return self.machine.events()[self.told :]
+
+    def services(self) -> dict[str, ServiceStatus]:
+        """How the services stand."""
+        return service_states(self.reports(), self.done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +75,17 @@ def label(test: Expectation) -> str:
     """What a test is called."""
     if test.name:
         return test.name
+    if test.exec:
+        return f"exec {shown(test.exec)}"
+    if test.file:
+        return f"file {f'{test.file.service}:' if test.file.service else ''}{test.file.path}"
     return _label(test)
+
+
+def shown(command: CommandResult) -> str:
+    """A command as one line."""
+    words = shlex.join(command.command)
+    return f"{command.service or '(machine)'}: {words if len(words) <= SHOWN else words[:SHOWN] + '…'}"
 
 
 def _label(test: Expectation) -> str:
@@ -46,8 +96,6 @@ def _label(test: Expectation) -> str:
     if test.service:
         times = f", {test.service.restarts} restarts" if test.service.restarts is not None else ""
         return f"service {test.service.name} {test.service.state or 'ready'}{times}"
-    if test.exec:
-        return f"exec {test.exec.service or '(machine)'}: {' '.join(test.exec.command)}"
     return f"size at most {test.size.most} MB" if test.size else f"console {test.console!r}"
 
 
@@ -56,24 +104,31 @@ def ports(tests: tuple[Expectation, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(a.port for t in tests for a in (t.http, t.tcp) if a is not None))
 
 
-def ask(test: Expectation, machine: Running) -> Answer:
-    """Ask once."""
+def ask(test: Expectation, view: View, left: float = SECONDS) -> Answer:
+    """Ask once. A command may take the seconds that are *left*."""
     if test.console is not None:
-        return _console(test.console, machine)
+        return _console(test.console, view)
     if test.service is not None:
-        return _service(test.service, machine)
-    if test.http is not None:
-        return _http(test.http, _published(machine, test.http.port))
+        return _service(test.service, view)
     if test.exec is not None:
-        return _exec(test.exec, machine)
+        return run(test.exec, view.machine, left)
+    if test.file is not None:
+        return _file(test.file, view.machine, left)
+    if test.http is not None:
+        return _http(test.http, _published(view.machine, test.http.port))
     assert test.tcp is not None
-    return _tcp(test.tcp, _published(machine, test.tcp.port))
+    return _tcp(test.tcp, _published(view.machine, test.tcp.port))
 
 
-def console(machine: Running) -> str:
-    """What the console has shown."""
+def is_slow(test: Expectation) -> bool:
+    """Whether the answer is found out by a program in the guest."""
+    return test.exec is not None or test.file is not None
+
+
+def console(machine: Running, start: int = 0) -> str:
+    """What the console has shown, from the byte *start* on."""
     try:
-        return file.read(machine.console, limit=CONSOLE_LIMIT).decode("utf-8", "replace")
+        return file.read(machine.console, limit=CONSOLE_LIMIT)[start:].decode("utf-8", "replace")
     except FinbackError:
         return ""
 
@@ -82,16 +137,16 @@ def _published(machine: Running, guest: int) -> int:
     return next(f.host for f in machine.forwards if f.guest == guest and f.protocol == "tcp")
 
 
-def _console(wanted: str, machine: Running) -> Answer:
-    lines = console(machine).splitlines()
+def _console(wanted: str, view: View) -> Answer:
+    lines = view.console().splitlines()
     if any(wanted in line for line in lines):
         return Answer(holds=True, seen="")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return Answer(holds=False, seen=f"no line has it; the last is {_short(last)}" if last else "the console is empty")
 
 
-def _service(wanted: ServiceState, machine: Running) -> Answer:
-    found = service_states(machine.events()).get(wanted.name)
+def _service(wanted: ServiceState, view: View) -> Answer:
+    found = view.services().get(wanted.name)
     if found is None:
         return Answer(holds=False, seen="it was not started")
     state = wanted.state or "up"
@@ -100,6 +155,21 @@ def _service(wanted: ServiceState, machine: Running) -> Answer:
     again = f", {found.restarts} restarts" if wanted.restarts is not None else ""
     ended = f", last ended with status {found.status}" if found.status is not None else ""
     return Answer(holds=holds and enough, seen=f"it is {found.state}{again}{ended}")
+
+
+def _file(wanted: FileState, machine: Running, seconds: float) -> Answer:
+    words = ("sh", "-c", LOOK, "look", wanted.service or "", wanted.path)
+    ended = _ended(session.Request(words=words, timeout=max(SECONDS, seconds)), machine, FILE_LIMIT)
+    if isinstance(ended, str):
+        return Answer(holds=False, seen=ended)
+    status, output = ended
+    if status not in (0, ABSENT):
+        return Answer(holds=False, seen=f"it can't be looked at: {_short(output.decode('utf-8', 'replace').strip())}")
+    if wanted.exists is False or status == ABSENT:
+        there = "there" if status == 0 else "not there"
+        return Answer(holds=(status == ABSENT) == (wanted.exists is False), seen=f"it is {there}")
+    text = (wanted.contains or "").encode()
+    return Answer(holds=text in output, seen=f"it lacks the text: {_short(output.decode('utf-8', 'replace'))}")
 
 
 def _http(wanted: HTTPAnswer, port: int) -> Answer:
@@ -120,21 +190,31 @@ def _tcp(wanted: TCPAnswer, port: int) -> Answer:
     return Answer(holds=holds, seen=seen)
 
 
-def _exec(wanted: CommandResult, machine: Running) -> Answer:
-    said = bytearray()
-
-    def sink(data: bytes) -> None:
-        said.extend(data[: OUTPUT_LIMIT - len(said)])
-
-    request = session.Request(words=wanted.command, service=wanted.service or "", timeout=EXEC_SECONDS)
-    try:
-        status = session.execute(machine, request, sink, sink)
-    except FinbackError as failure:
-        return Answer(holds=False, seen=failure.diagnostics[0].message)
+def run(wanted: CommandResult, machine: Running, seconds: float) -> Answer:
+    """Run a command, and see whether it ends as *wanted*."""
+    words, service = wanted.command, wanted.service or ""
+    ended = _ended(session.Request(words=words, service=service, timeout=max(SECONDS, seconds)), machine)
+    if isinstance(ended, str):
+        return Answer(holds=False, seen=ended)
+    status, said = ended
     text = said.decode("utf-8", "replace")
     if status != (wanted.status or 0):
         return Answer(holds=False, seen=f"it ends with status {status} and says {_short(text)}")
     return Answer(holds=(wanted.contains or "") in text, seen=f"it says {_short(text)}")
+
+
+def _ended(request: session.Request, machine: Running, limit: int = OUTPUT_LIMIT) -> tuple[int, bytes] | str:
+    """Exit status and what a command wrote, or why there is nothing of it."""
+    said = bytearray()
+
+    def sink(data: bytes) -> None:
+        said.extend(data[: limit - len(said)])
+
+    try:
+        status = session.execute(machine, request, sink, sink)
+    except FinbackError as failure:
+        return failure.diagnostics[0].message
+    return status, bytes(said)
 
 
 def weigh(test: Expectation, sizes: Iterable[int]) -> Answer:

@@ -16,7 +16,7 @@ def encode(trials: Iterable[Trial]) -> bytes:
     """The report about *trials*."""
     root = ET.Element("testsuites")
     for trial in trials:
-        failures = sum(not o.passed for o in trial.outcomes)
+        failures = sum(o.asked and not o.passed for o in trial.outcomes)
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -24,6 +24,7 @@ def encode(trials: Iterable[Trial]) -> bytes:
             tests=str(max(1, len(trial.outcomes))),
             failures=str(failures),
             errors="1" if trial.trouble else "0",
+            skipped=str(sum(not o.asked for o in trial.outcomes)),
             time=f"{trial.seconds:.3f}",
         )
         for outcome in trial.outcomes:
@@ -34,7 +35,9 @@ def encode(trials: Iterable[Trial]) -> bytes:
                 name=_text(outcome.name),
                 time=f"{outcome.seconds:.3f}",
             )
-            if not outcome.passed:
+            if not outcome.asked:
+                ET.SubElement(case, "skipped", message=_text(outcome.seen))
+            elif not outcome.passed:
                 failure = ET.SubElement(case, "failure", message=_text(outcome.seen))
                 causes = [f"{d.span or trial.source}: {d.code}: {d.message}; {d.help}" for d in trial.causes]
                 failure.text = _text("\n".join([f"{outcome.span}: {outcome.seen}", *causes]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -226,17 +227,36 @@ def _is_free(lock: Path) -> bool:
 
 def _asked(machine: Running, pid: int, timeout: float) -> bool:
     """Ask the guest to power off: by the line that its init reads, or by the power button. Whether it did."""
-    control = None
-    if listens(machine):
-        control = port.send_line(machine.sockets / CONTROL_SOCKET, "poweroff")
-    try:
-        if control is not None and child.gone(pid, machine.uuid, timeout / 2):
+    with told(machine, "poweroff") as heard:
+        if heard and child.gone(pid, machine.uuid, timeout / 2):
             return True
         qmp.execute(machine.sockets / QMP_SOCKET, "system_powerdown", GRACE)
-        return child.gone(pid, machine.uuid, timeout / 2 if control is not None else timeout)
+        return child.gone(pid, machine.uuid, timeout / 2 if heard else timeout)
+
+
+@contextmanager
+def told(machine: Running, word: str) -> Iterator[bool]:
+    """Write *word* to the guest's init, which reads it within the block. Whether that is there to hear it."""
+    control = None
+    if listens(machine):
+        control = port.send_line(machine.sockets / CONTROL_SOCKET, word)
+    try:
+        yield control is not None
     finally:
         if control is not None:
             control.close()
+
+
+def cut(machine: Running) -> None:
+    """End *machine* on the spot, as when its power fails.
+
+    Raises:
+        FinbackError: F531, the process can't be ended.
+
+    """
+    if not child.kill(machine.pid, machine.uuid, GRACE):
+        raise error("F531", f"process {machine.pid} of {machine.name} can't be ended", help=f"kill -9 {machine.pid}")
+    stop(machine, 0)
 
 
 def listens(machine: Running) -> bool:

@@ -80,6 +80,8 @@ class Request:
     state: Path | None = None
     detach: bool = False
     reboot: bool = True
+    appends: bool = False
+    """Console and timeline of the runs before are kept, and added to."""
     backend: str = "qemu"
 
     @property
@@ -142,6 +144,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         sockets=_sockets(state),
         foreground=not request.detach,
         reboot=request.reboot,
+        appends=request.appends,
     )
     for program in BACKENDS.get(request.backend).programs(machine):
         if process.find(program) is None:
@@ -319,7 +322,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             _make_disk(disk)
         if machine.firmware is not None:
             firmwares.prepare(machine.firmware)
-        folder.sweep(machine.state, (EVENTS, CONSOLE, LOG, DISC))
+        folder.sweep(machine.state, (LOG, DISC) if machine.appends else (EVENTS, CONSOLE, LOG, DISC))
         if request.data is not None:
             with file.writing(machine.state / DISC) as out:
                 out.write(iso9660.small("config", {"config": request.data}))

@@ -23,7 +23,7 @@ class ServiceStatus:
     status: int | None = None
     """How its last run ended."""
     been: frozenset[str] = frozenset()
-    """All states that it has been in."""
+    """All states that it has been in since the moment that is asked about."""
 
     @property
     def restarts(self) -> int:
@@ -31,10 +31,15 @@ class ServiceStatus:
         return max(0, self.starts - 1)
 
 
-def service_states(reports: Iterable[Report]) -> dict[str, ServiceStatus]:
-    """The services of one boot, in the order in which they were first heard of. A later boot begins anew."""
+def service_states(reports: Iterable[Report], since: int = 0) -> dict[str, ServiceStatus]:
+    """The services of one boot, in the order in which they were first heard of. A later boot begins anew.
+
+    The moment that is asked about lies after *since* reports.
+    """
     known: dict[str, ServiceStatus] = {}
-    for report in reports:
+    for number, report in enumerate(reports):
+        if number == since:
+            known = {name: replace(s, been=frozenset({s.state})) for name, s in known.items()}
         if (report.stage, report.name, report.event) == ("init", "init", "started"):
             known = {}
         if report.stage != "service":

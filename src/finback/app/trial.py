@@ -11,25 +11,20 @@ from threading import Event as Flag
 from finback.app import build as building
 from finback.app import expectations, run
 from finback.app import machine as machines
-from finback.app.diagnosis import diagnose, has_panicked
-from finback.app.machine import Running
+from finback.app.diagnosis import diagnose
+from finback.app.observation import Outcome, observe
 from finback.app.planning import Inputs, load_inputs
 from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import Emit, task
-from finback.ground.source import Span
 from finback.host import child, clock, environment, folder, probe
 from finback.host import machine as host
 from finback.spec.expectation import Expectation, GuestMachine
-from finback.spec.expected import disk_bytes
+from finback.spec.expected import disk as parse_disk
 from finback.spec.model import Spec
 
-WITHIN = 60
 MEMORY = 1024
-INTERVAL = 0.25
-# After the end of the boot what was said last may still be on its way.
-GRACE = 1.5
 TAIL = 40
 # Memory of QEMU itself, in MiB, beside the guest's.
 OVERHEAD = 256
@@ -46,19 +41,6 @@ class Options:
     accelerator: str = "auto"
     jobs: int | None = None
     """Machines at a time. Default: as many as processors and memory allow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of one test."""
-
-    name: str
-    passed: bool
-    seconds: float
-    """After the start of the machine."""
-    seen: str = ""
-    """What there was instead."""
-    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,29 +166,14 @@ def completed(spec: Spec) -> tuple[Expectation, ...]:
 def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
     """Boot *built* and ask its tests. The machine's folder is *state*; its disks are new."""
     begun = clock.monotonic()
-    ports = expectations.ports(built.tests)
-    address = expectations.ADDRESS
-    place = built.prefix.parent
-    disks = tuple(
-        Disk(path=place / f"disk{n}.img", size=disk_bytes(d)) for n, d in enumerate(built.machine.disks or ())
-    )
-    request = run.Request(
-        prefix=built.prefix,
-        memory=built.memory,
-        cpus=built.cpus,
-        disks=disks,
-        data=None if built.machine.data is None else built.machine.data.encode(),
-        forwards=tuple(Forward(host=probe.free_port(address), guest=p, address=address) for p in ports),
-        accelerator=options.accelerator,
-        state=state,
-        reboot=False,
-    )
     try:
+        request = _request(built, options.accelerator, state)
         with task(emit, f"test-{built.name}", f"testing {built.name}"):
             machine = run.start(request, emit)
             try:
                 asked = tuple(t for t in built.tests if t.size is None)
-                outcomes = (*_weighed(built), *observe(asked, machine, cancelled))
+                again = replace(request, appends=True)
+                outcomes = (*_weighed(built), *observe(asked, machine, lambda: run.start(again, emit), cancelled))
             finally:
                 # It has said all that it was asked; how it ends is not.
                 machines.stop(machine, 0)
@@ -226,6 +193,30 @@ def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Cal
     )
 
 
+def _request(built: Built, accelerator: str, state: Path) -> run.Request:
+    address = expectations.ADDRESS
+    disks = []
+    for number, text in enumerate(built.machine.disks or ()):
+        size, bus, serial = parse_disk(text) or (0, "", "")
+        path = built.prefix.with_name(f"disk{number}.img")
+        disks.append(Disk(path=path, size=size, bus=bus or "virtio", serial=serial))
+    return run.Request(
+        prefix=built.prefix,
+        memory=built.memory,
+        cpus=built.cpus,
+        disks=tuple(disks),
+        networking=built.machine.networking or "user",
+        data=None if built.machine.data is None else built.machine.data.encode(),
+        forwards=tuple(
+            Forward(host=probe.free_port(address), guest=p, address=address) for p in expectations.ports(built.tests)
+        ),
+        accelerator=accelerator,
+        state=state,
+        # A restart that the tests do not ask for is the end of the boot.
+        reboot=False,
+    )
+
+
 def _weighed(built: Built) -> Iterator[Outcome]:
     parts = [built.prefix.with_name(f"{built.prefix.name}{suffix}") for suffix in ("-kernel", "-initrd.img")]
     for test in built.tests:
@@ -234,38 +225,3 @@ def _weighed(built: Built) -> Iterator[Outcome]:
             name = f"{expectations.label(test)}{'' if test.name else ', ' + answer.seen.removeprefix('it is ')}"
             seen = "" if answer.holds else answer.seen
             yield Outcome(name=name, passed=answer.holds, seconds=0, seen=seen, span=test.origin.span)
-
-
-def observe(tests: tuple[Expectation, ...], machine: Running, cancelled: Callable[[], bool]) -> tuple[Outcome, ...]:
-    """Ask *tests* again and again until each holds, or its time is over, or the boot is."""
-    found: dict[int, Outcome] = {}
-    begun = clock.monotonic()
-    last: float | None = None
-    while len(found) < len(tests):
-        seconds = clock.monotonic() - begun
-        if last is None and (cancelled() or over(machine)):
-            last = seconds + GRACE
-        for number, test in enumerate(tests):
-            if number in found:
-                continue
-            answer = expectations.ask(test, machine)
-            late = seconds >= (test.within or WITHIN)
-            if not (answer.holds or late or (last is not None and seconds >= last)):
-                continue
-            seen = "" if answer.holds else answer.seen if late else f"the boot has ended; {answer.seen}"
-            found[number] = Outcome(
-                name=expectations.label(test),
-                passed=answer.holds,
-                seconds=clock.monotonic() - begun,
-                seen=seen,
-                span=test.origin.span,
-            )
-        child.until(lambda: len(found) == len(tests), INTERVAL)
-    return tuple(found[n] for n in sorted(found))
-
-
-def over(machine: Running) -> bool:
-    """Whether nothing more will come of *machine*: it has ended, or its boot has."""
-    if not machine.alive or has_panicked(expectations.console(machine)):
-        return True
-    return any((r.stage, r.name) == ("init", "boot") for r in machine.events())

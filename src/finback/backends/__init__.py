@@ -25,6 +25,8 @@ class Disk:
     """QEMU's word. "" is raw."""
     bus: str = "virtio"
     """`virtio`, `sata`, `nvme`, `scsi`, or `cdrom`: a drive with a disc in it."""
+    serial: str = ""
+    """Its serial number, 20 characters at the most. Default: `disk` and its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ class Machine:
     """The console is this terminal; otherwise a file in the state folder."""
     reboot: bool = True
     """A restart of the guest restarts it; otherwise it ends the machine."""
+    appends: bool = False
+    """What it says comes after what it said when it ran before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,9 +98,9 @@ def _start(machine: Machine, bus: str) -> list[str]:
     return argv
 
 
-def _attached(name: str, kind: str, bus: str, options: str = "") -> list[str]:
-    """The device for the drive *name*; the guest sees the name as its serial number."""
-    drive = f"drive={name},serial={name}{options}"
+def _attached(name: str, kind: str, bus: str, options: str = "", serial: str = "") -> list[str]:
+    """The device for the drive *name*; the guest sees that as its serial number, when it has no other."""
+    drive = f"drive={name},serial={_escaped(serial or name)}{options}"
     return {
         "virtio": ["-device", f"virtio-blk-{bus},{drive}"],
         "nvme": ["-device", f"nvme,{drive}"],
@@ -114,11 +114,15 @@ def _attached(name: str, kind: str, bus: str, options: str = "") -> list[str]:
 def _console(machine: Machine) -> list[str]:
     log = _escaped(str(machine.state / CONSOLE))
     if not machine.foreground:
-        return _serial(machine, f"file,id=console,path={log}")
+        return _serial(machine, f"file,id=console,path={log}{_append(machine)}")
     # mux: the console and QEMU's monitor share the terminal, Ctrl-A C goes between them, Ctrl-A X leaves.
     # signal=off: Ctrl-C belongs to the guest.
-    chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}"
+    chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}{_append(machine, 'log')}"
     return [*_serial(machine, chardev), "-mon", "chardev=console,mode=readline"]
+
+
+def _append(machine: Machine, prefix: str = "") -> str:
+    return f",{prefix}append=on" if machine.appends else ""
 
 
 def _serial(machine: Machine, chardev: str) -> list[str]:
@@ -135,7 +139,7 @@ def _channels(machine: Machine, bus: str) -> list[str]:
         "-mon", "chardev=qmp,mode=control",
         "-device", f"virtio-serial-{bus}",
         # The guest's boot timeline, a JSON object a line.
-        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))}",
+        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))}{_append(machine)}",
         "-device", "virtserialport,chardev=events,name=finback.events",
         # What the host asks of the guest, a word a line.
         "-chardev", f"socket,id=control,path={control},server=on,wait=off",
@@ -176,7 +180,7 @@ def _forward(forward: Forward) -> str:
 def _disk(number: int, disk: Disk, bus: str) -> list[str]:
     # discard=unmap: what the guest frees is free in the file. The serial is /dev/disk/by-id/virtio-diskN in the guest.
     drive = f"if=none,id=disk{number},format={disk.format or 'raw'},discard=unmap,file={_escaped(str(disk.path))}"
-    return ["-drive", drive, *_attached(f"disk{number}", disk.bus, bus)]
+    return ["-drive", drive, *_attached(f"disk{number}", disk.bus, bus, serial=disk.serial)]
 
 
 def _disc(number: int, path: Path, bus: str) -> list[str]:

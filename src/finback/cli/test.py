@@ -77,10 +77,13 @@ def lines(trial: Trial) -> list[str]:
     """What is printed of *trial*."""
     held = sum(o.passed for o in trial.outcomes)
     out = [f"{trial.name}: {held} of {len(trial.outcomes)} hold, {trial.seconds:.1f} s"]
-    for outcome in trial.outcomes:
+    for outcome in (o for o in trial.outcomes if o.asked):
         out.append(f"  {'ok  ' if outcome.passed else 'FAIL'}  {outcome.seconds:5.1f} s  {outcome.name}")
         if not outcome.passed:
             out.append(f"                 {outcome.seen}  ({outcome.span})")
+    unasked = sum(not o.asked for o in trial.outcomes)
+    if unasked:
+        out.append(f"  --             {unasked} below are not asked, for one above does not hold")
     if trial.trouble:
         out.append(f"  FAIL  the machine did not run: {trial.trouble}")
     if trial.console is not None:

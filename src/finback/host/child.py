@@ -179,6 +179,14 @@ def end(pid: int, word: str, timeout: float) -> bool:
     return not is_ours(pid, word)
 
 
+def kill(pid: int, word: str, timeout: float) -> bool:
+    """End process *pid* by force if it is ours; whether it is gone within *timeout* seconds."""
+    if is_ours(pid, word):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return gone(pid, word, timeout)
+
+
 def gone(pid: int, word: str, timeout: float) -> bool:
     """Wait for the process to end; whether it did within *timeout* seconds."""
     return until(lambda: not _reaped(pid, word), timeout)

@@ -1,4 +1,7 @@
-"""What must hold once the system has booted: what `finback test` asks. It is no part of the image."""
+"""What must hold once the system has booted: what `finback test` asks, of which machine, and what it does in between.
+
+It is no part of the image.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
+from finback.spec.limit import key
 
 State = Literal["up", "ready", "done", "failed", "stopped", "unready"]
 
@@ -68,6 +72,41 @@ class CommandResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """A file in the machine, or in the container of a service."""
+
+    path: str
+    """Its absolute path."""
+    service: str | None = None
+    """Name of the service whose container has it. Default: the machine itself."""
+    exists: bool | None = None
+    """Whether it is there. Default: true."""
+    contains: str | None = None
+    """Text within its first megabyte."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something that is done once all tests above it hold; the tests below it are asked afterwards.
+
+    After a new boot, `console` looks at what was shown since the action began, and `service` at the new boot.
+    """
+
+    reboot: bool | None = None
+    """The guest is asked to restart, which it must do in order: services stop. Disks keep their content."""
+    power_off: bool | None = key("powerOff")
+    """The guest is asked to power off, and when it has, the machine is started again."""
+    power_cut: bool | None = key("powerCut")
+    """The machine is ended on the spot and started again."""
+    kill: str | None = None
+    """The program of this service gets SIGKILL."""
+    exec: CommandResult | None = None
+    """A command that is run once, and must end as it says."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SizeBudget:
     """How large the system may be: kernel and initrd together."""
 
@@ -85,7 +124,10 @@ class GuestMachine:
     cpus: int | None = None
     """Processors. Default: 1."""
     disks: tuple[str, ...] | None = None
-    """Sizes of empty disks, each a number with `M` or `G`: `[2G]`. Default: none."""
+    """Empty disks: for each its size, a number with `M` or `G`, and what it is attached to and its serial number where
+    these matter: `[2G, "64M,bus=nvme,serial=logs"]`. Default: none."""
+    networking: Literal["user", "none"] | None = None
+    """`user`: it reaches what this machine reaches. `none`: it has no network card. Default: user."""
     data: str | None = None
     """Metadata, on a disc labelled `config`. Default: none."""
     origin: Origin = origin()
@@ -93,7 +135,7 @@ class GuestMachine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """One thing that must hold after the boot: one of `console`, `http`, `tcp`, `service`, `exec` and `size`."""
+    """One thing that must hold after the boot, or is done in between: one of the keys but `name` and `within`."""
 
     name: str | None = None
     """What it is called in reports. Default: what it asks."""
@@ -107,8 +149,12 @@ class Expectation:
     """The state of a service."""
     exec: CommandResult | None = None
     """What comes of a command."""
+    file: FileState | None = None
+    """A file."""
+    do: Action | None = None
+    """What is done between the tests above and below."""
     size: SizeBudget | None = None
     """The size of what was built."""
     within: int | None = None
-    """Seconds after the start of the machine by which it holds. Default: 60."""
+    """Seconds after the start of the machine, or after the last `do`, by which it holds or is done. Default: 60."""
     origin: Origin = origin()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
-from finback.spec.expectation import Expectation
+from finback.spec.expectation import Action, CommandResult, Expectation, FileState
 from finback.spec.model import Item, Spec
 from finback.spec.settings import did_you_mean, problem
 from finback.spec.supervised import MAX_SECONDS
 
-KINDS = ("console", "http", "tcp", "service", "exec", "size")
-DISK = re.compile(r"[1-9]\d{0,5}[MG]", re.ASCII)
+KINDS = tuple(f.name for f in fields(Expectation) if f.name not in ("name", "within", "origin"))
+ACTIONS = {f.name: f.metadata.get("key", f.name) for f in fields(Action) if f.name != "origin"}
+DISK = re.compile(r"([1-9]\d{0,5})([MG])(?:,bus=(virtio|sata|nvme|scsi))?(?:,serial=([A-Za-z0-9._-]{1,20}))?", re.ASCII)
 MIB = 1 << 20
 
 
@@ -30,19 +32,27 @@ def check_tests(spec: Spec) -> Iterator[Diagnostic]:
         for asked in (test.http, test.tcp):
             if asked is not None:
                 yield from _port(asked.port, asked.origin.at("port"))
+                if spec.machine is not None and spec.machine.networking == "none":
+                    advice = "remove `networking: none` of `machine`, or ask with `exec`"
+                    yield problem("F067", "the machine has no network", asked.origin.at("port"), advice)
         if test.http and test.http.path is not None and not test.http.path.startswith("/"):
             advice = f"write `path: /{test.http.path}`"
             yield problem("F067", "a path begins with /", test.http.origin.at("path"), advice)
         yield from _service(test, services)
-        yield from _exec(test, services)
+        yield from _exec(test.exec, services)
+        if test.file is not None:
+            yield from _file(test.file, services)
+        if test.do is not None:
+            yield from _action(test.do, services)
         if test.size is not None and test.size.most < 1:
             yield problem("F064", "nothing is that small", test.size.origin.at("most"), "write megabytes: `most: 40`")
     yield from _machine(spec)
 
 
-def disk_bytes(text: str) -> int:
-    """The size of a disk, `2G` or `512M`, in bytes; 0 when *text* is none."""
-    return int(text[:-1]) * (MIB << 10 if text[-1] == "G" else MIB) if DISK.fullmatch(text) else 0
+def disk(text: str) -> tuple[int, str, str] | None:
+    """Size in bytes, bus and serial number of `2G,bus=sata,serial=x`, "" where they are not said; None: it is no disk."""
+    found = DISK.fullmatch(text)
+    return (int(found[1]) * (MIB << 10 if found[2] == "G" else MIB), found[3] or "", found[4] or "") if found else None
 
 
 def _machine(spec: Spec) -> Iterator[Diagnostic]:
@@ -56,9 +66,9 @@ def _machine(spec: Spec) -> Iterator[Diagnostic]:
         advice = "write a number from 1 to 256"
         yield problem("F064", f"{machine.cpus} processors are no machine", machine.origin.at("cpus"), advice)
     for i, text in enumerate(machine.disks or ()):
-        if not disk_bytes(text):
-            advice = "write a number and M or G: 2G"
-            yield problem("F028", f"{text!r} is no size of a disk", machine.origin.at("disks", i), advice)
+        if disk(text) is None:
+            advice = "write a number and M or G: 2G; with `,bus=nvme` and `,serial=WORD` behind it where these matter"
+            yield problem("F028", f"{text!r} is no disk", machine.origin.at("disks", i), advice)
 
 
 def _kind(test: Expectation) -> Iterator[Diagnostic]:
@@ -92,14 +102,37 @@ def _service(test: Expectation, services: dict[str, Item]) -> Iterator[Diagnosti
         yield problem("F067", f"{asked.name} is always started again", asked.origin.at("state"), advice)
 
 
-def _exec(test: Expectation, services: dict[str, Item]) -> Iterator[Diagnostic]:
-    asked = test.exec
+def _exec(asked: CommandResult | None, services: dict[str, Item]) -> Iterator[Diagnostic]:
     if asked is None:
         return
     if asked.service is not None and asked.service not in services:
         yield _unknown(asked.service, asked.origin.at("service"), services)
     if not asked.command or not asked.command[0]:
         yield problem("F067", "there is no command", asked.origin.at("command"), "name a program and its arguments")
+
+
+def _file(file: FileState, services: dict[str, Item]) -> Iterator[Diagnostic]:
+    at = file.origin.at
+    if file.service is not None and file.service not in services:
+        yield _unknown(file.service, at("service"), services)
+    if not file.path.startswith("/"):
+        advice = f"write `path: /{file.path.lstrip('./')}`"
+        yield problem("F064", f"the path {file.path!r} is not absolute", at("path"), advice)
+    if file.exists is False and file.contains is not None:
+        yield problem("F067", "what is not there contains nothing", at("contains"), "remove `contains` or `exists`")
+
+
+def _action(action: Action, services: dict[str, Item]) -> Iterator[Diagnostic]:
+    given = [key for name, key in ACTIONS.items() if getattr(action, name)]
+    unreadable = any((k,) in action.origin.spans and getattr(action, n) is None for n, k in ACTIONS.items())
+    if len(given) != 1 and not unreadable:
+        what = " and ".join(f"`{k}`" for k in given)
+        span = action.origin.at(given[1]) if given else action.origin.span
+        advice = "make several of it, one after the other" if given else f"add one of {', '.join(ACTIONS.values())}"
+        yield problem("F066", f"a `do` does one thing, not {what}" if given else "this does nothing", span, advice)
+    if action.kill is not None and action.kill not in services:
+        yield _unknown(action.kill, action.origin.at("kill"), services)
+    yield from _exec(action.exec, services)
 
 
 def _unknown(name: str, span: Span | None, services: dict[str, Item]) -> Diagnostic:

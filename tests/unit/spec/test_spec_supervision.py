@@ -67,6 +67,18 @@ WRONG = [
     ("machine: {memory: 4}", "F064", "MiB"),
     ("machine: {cpus: 0}", "F064", "256"),
     ("machine: {disks: [2G, 2T]}", "F028", "2G"),
+    ("tests: [{file: {path: ./x}}]", "F064", "path: /x"),
+    ("tests: [{file: {path: /x, service: b}}]", "F061", "name a service"),
+    ("tests: [{file: {path: /x, exists: false, contains: x}}]", "F067", "remove"),
+    ("tests: [{do: {}}]", "F066", "powerCut"),
+    ("tests: [{do: {reboot: false}}]", "F066", "powerCut"),
+    ("tests: [{do: {reboot: true, powerCut: true}}]", "F066", "one after the other"),
+    ("tests: [{do: {kill: b}}]", "F061", "name a service"),
+    ("tests: [{do: {exec: {command: []}}}]", "F067", "name a program"),
+    ("tests: [{do: {reboot: true}, console: x}]", "F066", "two tests"),
+    ("tests: [{tcp: {port: 1}}]\nmachine: {networking: none}", "F067", "`exec`"),
+    ("machine: {disks: ['1G,bus=ide']}", "F028", "nvme"),
+    ("machine: {disks: ['1G,serial=a b']}", "F028", "serial"),
     ("init: ['finback/containerd']\n" + services("ready: {notify: true}"), "F065", "another key"),
 ]
 
@@ -105,6 +117,7 @@ RIGHT = [
     "init: ['finback/init']\n" + services("ready: {notify: true}"),
     services("restart: 'no'") + "\ntests: [{service: {name: a, state: failed}}, {tcp: {port: 22}}, {console: x}]",
     "machine: {memory: 16, cpus: 2, disks: [2G, 10M]}\ntests: [{exec: {command: [x]}}, {size: {most: 1}}]",
+    "machine: {disks: ['1G,bus=nvme,serial=x-1', '1M,serial=y'], networking: none}\ntests: [{do: {powerCut: true}}]",
     "onboot: [{name: s, image: i, onFailure: reboot, timeout: 9}]\nonshutdown: [{name: s, image: i, timeout: 9}]",
 ]
 
