@@ -50,7 +50,7 @@ def check_tests(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def disk(text: str) -> tuple[int, str, str] | None:
-    """Size in bytes, bus and serial number of `2G,bus=sata,serial=x`, "" where they are not said; None: it is no disk."""
+    """Size in bytes, bus and serial number of `2G,bus=sata,serial=x`, "" where not said; None when it is no disk."""
     found = DISK.fullmatch(text)
     return (int(found[1]) * (MIB << 10 if found[2] == "G" else MIB), found[3] or "", found[4] or "") if found else None
 
