@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finback.app import trial
+from finback.app import observation
 from finback.app.component_trial import Options, Verdict, verdicts
 from finback.app.workspace import Workspace
 from finback.component import bench
@@ -111,7 +111,7 @@ def probes(components: Iterable[Component], options: Options, workspace: Workspa
 def _variant(component: Component, privilege: Privilege, changes: dict[str, Any], declared: Verdict) -> Subject:
     made = bench.subject(component, changes, f"without {privilege.word}")
     within = round(declared.trial.seconds * PATIENCE) + GRACE
-    tests = tuple(replace(t, within=max(within, trial.WITHIN if t.within is None else 0)) for t in made.tests)
+    tests = tuple(replace(t, within=max(within, observation.WITHIN if t.within is None else 0)) for t in made.tests)
     return replace(made, proof=replace(made.proof, expect=tests))
 
 
