@@ -11,7 +11,7 @@ import click
 from finback.app import assembly
 from finback.cli import cli
 from finback.component.library import Library
-from finback.spec.schema import schema
+from finback.spec.schema import EDIT, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = """\
@@ -24,18 +24,26 @@ ASSEMBLIES = """\
 system of your own with it. `finback test` boots one and asks what its `tests` say. "At most" is what kernel and initrd
 may be together, which the first of the tests checks. "Machine" is what the tests give it."""
 BAR = "\\|"
+EDITS = """\
+`${params.NAME}` in a value stands for a param. A list `NAME` that an extended or earlier file has is edited by
+`NAME.remove`, `NAME.replace`, `NAME.merge`, `NAME.before`, `NAME.after` and `NAME.add`: see
+[how to extend a file](../how-to/extend.md)."""
 REFERENCE = ROOT / "docs" / "reference"
 
 
 def yaml_page() -> str:
     """Every key of the YAML file, from the schema."""
     whole = schema()
-    lines = ["# The YAML file", "", "Made from the model by `scripts/reference.py`.", ""]
+    lines = ["# The YAML file", "", "Made from the model by `scripts/reference.py`.", "", EDITS, ""]
     parts = [("The file", whole), *whole["$defs"].items()]
     for name, part in parts:
+        if part["description"].startswith(EDIT):
+            continue
         lines += [f"## {name}", "", part.get("description", ""), "", "| key | meaning |", "|---|---|"]
         required = part.get("required", ())
         for key, value in part["properties"].items():
+            if value.get("description", "").startswith(EDIT):
+                continue
             text = value.get("description", "").replace("|", "\\|")
             lines.append(f"| `{key}`{' (required)' if key in required else ''} | {text} |")
         lines.append("")

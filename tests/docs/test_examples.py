@@ -14,17 +14,23 @@ from pathlib import Path
 
 import pytest
 
+from finback.app.parents import Parents
 from finback.app.settings import Settings
+from finback.app.workspace import Workspace
 from finback.component.definition import Definition
+from finback.ground.event import silent
+from finback.ground.platform import Platform
 from finback.ground.source import Source
 from finback.spec.decode import load
-from finback.spec.load import load_all
+from finback.spec.load import load_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "HACKING.md", *(ROOT / "docs").rglob("*.md")])
 # What sets a checkout up is run by whoever runs the tests.
 SETUP = ("make ", "git ", "python3 -m venv", "pip ")
 SECONDS = 120.0
+# Values of params, for pages with files that have some without a default.
+VALUES = {"docs/how-to/extend.md": ("hostname=x",)}
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,22 @@ def files(page: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml"), ids=str)
-def test_yaml_is_a_spec_a_component_or_a_configuration(block: Block) -> None:
+def test_yaml_is_a_spec_a_component_or_a_configuration(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = Source(str(block), block.text)
     if re.search(r"^(summary|category):", block.text, re.MULTILINE):
         load(Definition, source)
     elif re.match(r"registries:", block.text):
         load(Settings, source)
+    elif re.search("^extends:", block.text, re.MULTILINE):
+        monkeypatch.chdir(tmp_path)
+        for name, text in files(block.page).items():
+            Path(name).write_text(text)
+        fetch = Parents(Workspace(emit=silent), Platform(), {}, Path(), frozen=False)
+        load_files((Source("<stdin>", block.text),), fetch)
     else:
-        load_all((source,))
+        load_files((source,), given=VALUES.get(re.sub(r":\d+$", "", str(block)), ()))
 
 
 def free_port() -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
-from finback.ground.event import Noted, Warned
+from finback.ground.event import Noted, Warned, silent
 from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
 from finback.host import clock, environment, file
 from finback.host.machine import host_platform
-from finback.spec.load import load_all
+from finback.spec.load import Loaded, load_files
 from finback.spec.model import Spec
 
 # Checking a spec needs none of these, and importing them takes as long as that.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from finback.resolve.lock import Lock
     from finback.resolve.plan import Plan
     from finback.resolve.substitute import Substitute
+    from finback.spec.extend import Fetch, Parent
 
 SPEC_LIMIT = 4 << 20
 SOURCE_LIMIT = 1 << 30
@@ -49,6 +50,8 @@ class Inputs:
     frozen: bool = False
     update: tuple[str, ...] = ()
     """Names to resolve anew; the word `*` stands for all."""
+    given: tuple[str, ...] = ()
+    """Values for params, `NAME=VALUE`."""
 
     @property
     def build_name(self) -> str:
@@ -71,22 +74,47 @@ def load_inputs(inputs: Inputs, workspace: Workspace) -> Spec:
         FinbackError: with everything that is wrong in them.
 
     """
+    return load_system(inputs, workspace).spec
+
+
+def load_system(inputs: Inputs, workspace: Workspace, lock: Lock | None = None) -> Loaded:
+    """The same, with what the system is made of. *lock* pins the files that are extended. Default: the lock file.
+
+    Raises:
+        FinbackError: with everything that is wrong in the files.
+
+    """
     sources = []
     for name in inputs.files:
         data = file.read_stdin(limit=SPEC_LIMIT) if name == STDIN else file.read(Path(name), limit=SPEC_LIMIT)
         sources.append(Source("<stdin>" if name == STDIN else name, data.decode("utf-8", "surrogateescape")))
-    spec, warnings = load_all(tuple(sources))
-    for warning in warnings:
+    loaded = load_files(sources, _fetch(inputs, workspace, lock), inputs.given)
+    for warning in loaded.warnings:
         workspace.emit(Warned(diagnostic=warning))
-    return spec
+    return loaded
+
+
+def _fetch(inputs: Inputs, workspace: Workspace, lock: Lock | None) -> Fetch:
+    """What gets extended files; most systems have none, and then nothing of this is needed."""
+    opened: list[Fetch] = []
+
+    def fetch(reference: str, span: Span) -> Parent:
+        from finback.app.parents import Parents
+
+        if not opened:
+            pins = (lock if lock is not None else read_lock(inputs)).extends
+            platform, folder = inputs.platform or host_platform(), inputs.lock_path.parent
+            opened.append(Parents(workspace, platform, pins, folder, frozen=inputs.frozen))
+        return opened[0](reference, span)
+
+    return fetch
 
 
 def spec_beside(prefix: Path) -> Spec | None:
     """The spec of the image called *prefix*, where its file lies beside it and is sound."""
     for path in (prefix.with_name(f"{prefix.name}{suffix}") for suffix in (".yml", ".yaml")):
         try:
-            text = file.read(path, limit=SPEC_LIMIT).decode("utf-8", "surrogateescape")
-            return load_all((Source(str(path), text),))[0]
+            return load_inputs(Inputs(files=(str(path),)), Workspace(emit=silent))
         except FinbackError:
             continue
     return None
@@ -95,7 +123,20 @@ def spec_beside(prefix: Path) -> Spec | None:
 def make_plan(
     inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
 ) -> tuple[Plan, Spec]:
-    """The plan, and the spec that it comes from. With *look_up*, the lock file is brought up to date unless frozen.
+    """The plan, and the spec that it comes from, as `plan_system` makes them.
+
+    Raises:
+        FinbackError: whatever loading, resolving or the lock raises.
+
+    """
+    plan, loaded = plan_system(inputs, workspace, formats=formats, look_up=look_up)
+    return plan, loaded.spec
+
+
+def plan_system(
+    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
+) -> tuple[Plan, Loaded]:
+    """The plan, and what it comes from. With *look_up*, the lock file is brought up to date unless frozen.
 
     *formats* are those whose boot loaders are planned, too; none of them: those that the spec names.
 
@@ -107,10 +148,11 @@ def make_plan(
     from finback.resolve import lock as locking
     from finback.resolve.resolve import Request, resolve
 
-    spec = load_inputs(inputs, workspace)
     platform = inputs.platform or host_platform()
     old = read_lock(inputs)
     lock = _loosened(old, inputs, platform)
+    loaded = load_system(inputs, workspace, lock)
+    spec = loaded.spec
     request = Request(
         spec=spec,
         name=inputs.build_name,
@@ -125,10 +167,10 @@ def make_plan(
     _note_substitutes(plan, workspace)
     _warn_of_missing_files(plan, workspace)
     if look_up and not inputs.frozen:
-        new = lock.with_plan(plan)
+        new = replace(lock.with_plan(plan), extends={p.reference: p.digest for p in loaded.parents})
         if locking.encode(new) != locking.encode(old):
             _write_lock(inputs.lock_path, new, workspace)
-    return plan, spec
+    return plan, loaded
 
 
 def read_lock(inputs: Inputs) -> Lock:
@@ -152,7 +194,7 @@ def _loosened(lock: Lock, inputs: Inputs, platform: Platform) -> Lock:
     """*lock* without what `--update` names."""
     if not inputs.update:
         return lock
-    pins = lock.platforms.get(str(platform), {})
+    pins = {**lock.platforms.get(str(platform), {}), **lock.extends}
     chosen = [
         reference
         for reference in pins
@@ -226,6 +268,15 @@ class _HostFiles:
         self._workspace = workspace
 
     def read(self, path: str, span: Span | None) -> tuple[bytes, int] | None:
+        from finback.app.parents import is_remote
+
+        if span and is_remote(span.source):
+            raise error(
+                "F093",
+                f"{span.source.name} is from a registry, and takes a file of this machine: {path}",
+                span,
+                help="write `contents:` there, or `files.replace:` here",
+            )
         if path.startswith("~/"):
             found = environment.home() / path[2:]
         else:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _INPUTS = (
     click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+    click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Value of a param. Repeatable."),
     click.option("--name", help="Name of the build. Default: that of the last FILE."),
     click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
     click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
@@ -52,7 +53,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
         from finback.app.planning import Inputs
 
         platform, docker, published = values.pop("arch"), values.pop("docker"), values.pop("library_from")
-        names = ("files", "name", "substitute", "library", "lock_file", "frozen")
+        names = ("files", "name", "substitute", "library", "lock_file", "frozen", "given")
         given = {n: values.pop(n) for n in names}
         inputs = Inputs(
             files=given["files"],
@@ -62,6 +63,7 @@ def input_options(command: Callable[..., Any]) -> Callable[..., Any]:
             library=given["library"],
             lock=given["lock_file"],
             frozen=given["frozen"],
+            given=given["given"],
         )
         with open_workspace(ctx) as workspace:
             workspace.published = published or ""

@@ -27,6 +27,8 @@ class Span:
     line: int
     column: int
     length: int = 1
+    params: tuple[str, ...] = ()
+    """Names of the params that the value there is made of."""
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line + 1}:{self.column + 1}"

@@ -2,7 +2,7 @@
 
 ``NAME.lock`` stands beside the YAML and belongs in version control. It is JSON with a fixed order, so that a diff shows
 what changed: per platform, each image with its digest and version, and for images of the library each Debian package
-with its version and hash.
+with its version and hash. Files that the YAML extends stand beside the platforms.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Lock:
     """Pins by platform, then by expanded reference."""
 
     platforms: Mapping[str, Mapping[str, ImagePin]] = field(default_factory=dict)
+    extends: Mapping[str, Digest] = field(default_factory=dict)
+    """Files that are extended, by the name that the lock has for them."""
 
     def pin(self, platform: str, reference: str) -> ImagePin | None:
         """What *reference* was for *platform*, or None."""
@@ -39,13 +41,14 @@ class Lock:
         for reference, pin in self.platforms.get(str(plan.platform), {}).items():
             if pin.loader:
                 pins.setdefault(reference, pin)
-        return Lock({**self.platforms, str(plan.platform): pins})
+        return replace(self, platforms={**self.platforms, str(plan.platform): pins})
 
     def without(self, platform: str, references: Iterable[str]) -> Lock:
         """This lock without the pins of *references*, so that they are resolved anew."""
         drop = set(references)
         kept = {r: p for r, p in self.platforms.get(platform, {}).items() if r not in drop}
-        return Lock({**self.platforms, platform: kept})
+        extends = {r: d for r, d in self.extends.items() if r not in drop}
+        return Lock({**self.platforms, platform: kept}, extends)
 
 
 def decode(text: str, name: str) -> Lock:
@@ -62,7 +65,8 @@ def decode(text: str, name: str) -> Lock:
             raise error(
                 "F601", f"{name} has lock format {data['version']!r}; this finback reads {FORMAT_VERSION}", help=remedy
             )
-        return Lock({p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()})
+        platforms = {p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()}
+        return Lock(platforms, {r: Digest.parse(d) for r, d in data.get("extends", {}).items()})
     except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise error("F601", f"{name} is not a lock file: {failure!r}", help=remedy) from None
 
@@ -73,7 +77,9 @@ def encode(lock: Lock) -> str:
         platform: {reference: describe(pin) for reference, pin in sorted(pins.items())}
         for platform, pins in sorted(lock.platforms.items())
     }
-    return json.dumps({"version": FORMAT_VERSION, "platforms": platforms}, indent=2, ensure_ascii=False) + "\n"
+    extends = {"extends": {r: str(d) for r, d in sorted(lock.extends.items())}} if lock.extends else {}
+    body = {"version": FORMAT_VERSION, **extends, "platforms": platforms}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,11 @@ class Change:
 def compare(old: Lock, new: Lock) -> tuple[Change, ...]:
     """What changed from *old* to *new*: images, and below them packages."""
     changes: list[Change] = []
+    for reference in sorted({*old.extends, *new.extends}):
+        was, now = old.extends.get(reference), new.extends.get(reference)
+        if was != now:
+            short = [d.short if d else "" for d in (was, now)]
+            changes.append(Change(platform="extends", subject=reference, before=short[0], after=short[1]))
     for platform in sorted({*old.platforms, *new.platforms}):
         before, after = old.platforms.get(platform, {}), new.platforms.get(platform, {})
         for reference in sorted({*before, *after}):

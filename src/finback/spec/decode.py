@@ -1,8 +1,9 @@
 """YAML to records: each field's type decides what its value means, and every problem of a text is reported.
 
 Records are dataclasses whose fields are texts, numbers, switches, words (`Literal`), tuples, `Mapping[str, str]`,
-`int | str`, and records. A field's key is its name or its metadata's `key`; its field `origin` receives the positions.
-A key with nothing after it counts as not given. Anchors, aliases and merge keys (`<<`) work.
+`int | str`, `Given` (the node itself), and records. A field's key is its name or its metadata's `key`; its field
+`origin` receives the positions. A key with nothing after it counts as not given. Anchors, aliases and merge keys (`<<`)
+work.
 
 Source: YAML 1.2.2; the merge key from YAML 1.1's type repository.
 """
@@ -26,6 +27,12 @@ T = TypeVar("T")
 _BAD: Any = object()
 """Stands for a value that has a problem, which is reported already."""
 _Spans = dict[tuple[Step, ...], Span]
+Fill = Callable[[Scalar], Node]
+"""Puts values in the place of what stands for them in a scalar; raises MisfitError."""
+
+
+class Given:
+    """The type of a field whose value is the node itself, to be read once its type is known."""
 
 
 def load(cls: type[T], source: Source) -> T:
@@ -50,13 +57,32 @@ def load_partly(cls: type[T], source: Source) -> tuple[T | None, tuple[Diagnosti
     lists stay if they have the keys that they need. None when the text is not YAML, or the root itself lacks a key.
     """
     try:
-        node = compose(source)
-        if node is None or (isinstance(node, Scalar) and node.is_null):
-            node = Mapping(Span(source, 0, 0), flow=False)
-        decoder = _Decoder()
-        value = decoder.record(cls, node, _Place())
+        node = document(source)
     except FinbackError as failure:
         return None, failure.diagnostics
+    return load_node(cls, node)
+
+
+def document(source: Source) -> Node:
+    """The document of *source*; a mapping without keys when it is empty.
+
+    Raises:
+        FinbackError: whatever `compose` raises.
+
+    """
+    node = compose(source)
+    if node is None or (isinstance(node, Scalar) and node.is_null):
+        return Mapping(Span(source, 0, 0), flow=False)
+    return node
+
+
+def load_node(cls: type[T], node: Node, fill: Fill | None = None) -> tuple[T | None, tuple[Diagnostic, ...]]:
+    """The same for the document *node*, whose parts may come from several texts."""
+    decoder = _Decoder(fill)
+    try:
+        value = decoder.record(cls, node, _Place())
+    except FinbackError as failure:
+        return None, (*decoder.problems, *failure.diagnostics)
     problems = sorted(decoder.problems, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
     return (None if value is _BAD else value), tuple(problems)
 
@@ -84,21 +110,22 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     """One field of a record: its type, without None."""
 
     name: str
     kind: str
-    """"list", "map", "record", "word", "id" (a number or a text), "str", "int", "bool"."""
+    """"list", "map", "record", "word", "id" (a number or a text), "str", "int", "bool", "Given"."""
     required: bool
     cls: Any = None
-    """The record's class, the words, or the _Field of a list's elements."""
+    """The record's class, the words, or the Field of a list's or a mapping's elements."""
 
 
 class _Decoder:
-    def __init__(self) -> None:
+    def __init__(self, fill: Fill | None = None) -> None:
         self.problems: list[Diagnostic] = []
         self._visited = 0
+        self._fill = fill
 
     def fail(self, code: str, message: str, span: Span, help: str, *notes: str) -> Any:
         self.problems.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
@@ -110,7 +137,7 @@ class _Decoder:
             return self.fail("F002", *remedy.for_record(place.words, element=place.element, keys=keys(cls), node=node))
         values: dict[str, Any] = {}
         spans: _Spans = {}
-        known = _fields(cls)
+        known = fields_of(cls)
         empty: dict[str, Span] = {}
         before = len(self.problems)
         pairs = self._pairs(node, place.words)
@@ -124,12 +151,12 @@ class _Decoder:
                 if not name or name in given:
                     continue
             field = known[name]
-            self._visit(value)
-            if isinstance(value, Scalar) and value.is_null:
+            filled = self._filled(value)
+            if isinstance(filled, Scalar) and filled.is_null:
                 empty[name] = key.span
                 continue
-            spans[(name,)] = value.span
-            made = self._value(field, value, _Place(name, cls=cls, above=place), (name,), spans)
+            spans[(name,)] = value.span if filled is _BAD else filled.span
+            made = self._value(field, filled, _Place(name, cls=cls, above=place), (name,), spans)
             if made is not _BAD:
                 values[field.name] = made
             elif field.required:
@@ -156,7 +183,7 @@ class _Decoder:
             )
 
     def _unknown(self, key: Scalar, cls: type[Any], place: _Place) -> None:
-        below = {k: holder for holder, f in reversed(_fields(cls).items()) for k in keys(_element(f).cls)}
+        below = {k: holder for holder, f in reversed(fields_of(cls).items()) for k in keys(_element(f).cls)}
         above = keys(place.cls) if place.cls else ()
         advice = hint.for_key(key.text, keys(cls), below, above, place.key)
         where = f" in {place.words}" if place.key else ""
@@ -196,27 +223,31 @@ class _Decoder:
         advice = "keep one of them" if not isinstance(own[key.text][1], Sequence) else "join the two lists"
         self.fail("F005", f"`{key.text}` is given twice", key.span, advice, f"the first is on line {first.line + 1}")
 
-    def _value(self, field: _Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
-        if field.kind == "list":
-            return self._list(field, node, place, steps, spans)
-        if field.kind == "map":
-            return self._map(node, place, steps, spans)
+    def _value(self, field: Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+        if node is _BAD or field.kind == "Given":
+            return node
+        if field.kind in ("list", "map"):
+            make = self._list if field.kind == "list" else self._map
+            return make(field, node, place, steps, spans)
         if field.kind == "record":
             return self.record(field.cls, node, place)
+        return self._scalar(field, node, place)
+
+    def _scalar(self, field: Field, node: Node, place: _Place) -> Any:
         if not isinstance(node, Scalar):
             return self.fail("F002", *remedy.for_scalar(place.words, field.kind, place.key, node))
         try:
             return _SCALARS[field.kind](node, field.cls)
         except scalar.MisfitError as misfit:
-            return self.fail(misfit.code, misfit.message, node.span, misfit.remedy)
+            advice = f"declare another type for {' and '.join(node.span.params)}" if node.span.params else misfit.remedy
+            return self.fail(misfit.code, misfit.message, node.span, advice)
 
-    def _list(self, field: _Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+    def _list(self, field: Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
         if not isinstance(node, Sequence):
             return self.fail("F002", *remedy.for_list(place.key, keys(field.cls.cls), node))
         made: list[Any] = []
         inner = dataclasses.replace(place, element=True)
-        for item in node.items:
-            self._visit(item)
+        for item in map(self._filled, node.items):
             if isinstance(item, Scalar) and item.is_null:
                 advice = "write it after the dash, or remove the dash"
                 self.fail("F002", f"{inner.words} has no value", _dash(item.span), advice)
@@ -228,22 +259,25 @@ class _Decoder:
         # Elements with a problem are left out, so that the others can be checked too.
         return tuple(made)
 
-    def _map(self, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
+    def _map(self, field: Field, node: Node, place: _Place, steps: tuple[Step, ...], spans: _Spans) -> Any:
         if not isinstance(node, Mapping):
             return self.fail("F002", *remedy.for_map(place.key, node))
-        out = {}
+        out: dict[str, Any] = {}
         bad = False
-        for key, value in self._pairs(node, place.words):
-            self._visit(value)
-            spans[(*steps, key.text)] = value.span
-            if not isinstance(value, Scalar):
-                bad = True
-                self.fail("F002", *remedy.for_scalar(f"`{key.text}`", "str", place.key, value))
-            elif value.is_null:
+        for key, given in self._pairs(node, place.words):
+            value = self._filled(given)
+            spans[(*steps, key.text)] = given.span if value is _BAD else value.span
+            if isinstance(value, Scalar) and value.is_null:
                 bad = True
                 self.fail("F002", f"`{key.text}` has no value", key.span, f'write `{key.text}: ""` for an empty text')
-            else:
+            elif field.cls.kind == "Given" and value is not _BAD:
+                out[key.text] = value
+            elif isinstance(value, Scalar):
                 out[key.text] = value.text
+            else:
+                bad = True
+                if value is not _BAD:
+                    self.fail("F002", *remedy.for_scalar(f"`{key.text}`", "str", place.key, value))
         return _BAD if bad else out
 
     def _visit(self, node: Node) -> None:
@@ -251,6 +285,17 @@ class _Decoder:
         self._visited += 1
         if self._visited > MAX_NODES:
             raise too_large(f"its aliases make more than {MAX_NODES} values of it", node.span)
+
+    def _filled(self, node: Node) -> Any:
+        """*node*, counted, with what it stands for in its place; `_BAD` when that is not to be had."""
+        self._visit(node)
+        if self._fill is None or not isinstance(node, Scalar):
+            return node
+        try:
+            return self._fill(node)
+        except scalar.MisfitError as misfit:
+            # Without a code, it is reported where the fault is.
+            return self.fail(misfit.code, misfit.message, node.span, misfit.remedy) if misfit.code else _BAD
 
 
 _SCALARS: dict[str, Callable[[Scalar, Any], Any]] = {
@@ -276,22 +321,22 @@ def _dash(span: Span) -> Span:
     return Span(span.source, span.line, len(before) - 1) if before.endswith("-") else span
 
 
-_KNOWN: dict[type[Any], dict[str, _Field]] = {}
+_KNOWN: dict[type[Any], dict[str, Field]] = {}
 
 
 def keys(cls: Any) -> tuple[str, ...]:
     """The keys of a record's class, those without which it can't be first; none for anything else."""
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         return ()
-    known = _fields(cls)
+    known = fields_of(cls)
     return tuple(sorted(known, key=lambda k: not known[k].required))
 
 
-def _element(field: _Field) -> _Field:
+def _element(field: Field) -> Field:
     return field.cls if field.kind == "list" else field
 
 
-def _fields(cls: type[Any]) -> dict[str, _Field]:
+def fields_of(cls: type[Any]) -> dict[str, Field]:
     """The fields of *cls* by key, worked out once."""
     if cls not in _KNOWN:
         annotations = typing.get_type_hints(cls)
@@ -307,18 +352,18 @@ def _fields(cls: type[Any]) -> dict[str, _Field]:
     return _KNOWN[cls]
 
 
-def _field(name: str, annotation: Any, *, required: bool) -> _Field:
+def _field(name: str, annotation: Any, *, required: bool) -> Field:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         real = [a for a in arguments if a is not type(None)]
-        return _Field(name, "id", required) if set(real) == {int, str} else _field(name, real[0], required=required)
+        return Field(name, "id", required) if set(real) == {int, str} else _field(name, real[0], required=required)
     kind, inner = annotation.__name__, typing.cast("Any", None)
     if origin is tuple:
         kind, inner = "list", _field(name, arguments[0], required=False)
     elif origin is Literal:
         kind, inner = "word", arguments
     elif isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
-        kind = "map"
+        kind, inner = "map", _field(name, arguments[1], required=False)
     elif dataclasses.is_dataclass(annotation):
         kind, inner = "record", annotation
-    return _Field(name, kind, required, inner)
+    return Field(name, kind, required, inner)

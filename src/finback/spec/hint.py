@@ -53,8 +53,12 @@ _EXPLAINED = {
     "cap_drop": "there is nothing to drop: a container has only the capabilities listed under `capabilities`",
     "ports": "a container that shares the machine's network needs none; `finback run --publish` makes one reachable",
     "version": "there is no format version: remove it",
-    "include": "name several files on the command line: they are merged in that order",
+    "include": "write `extends: FILE`, or name several files on the command line: they are merged in that order",
+    "vars": "declare values under `params:`, and write `${params.NAME}` where they are used",
+    "variables": "declare values under `params:`, and write `${params.NAME}` where they are used",
 }
+EDITS = ("remove", "replace", "merge", "before", "after", "add")
+"""What can be done to a list of an earlier file, in the order in which it is done: `services.remove`."""
 
 
 def meant(key: str, here: Iterable[str]) -> str | None:
@@ -83,6 +87,15 @@ def for_key(key: str, here: Iterable[str], below: Mapping[str, str], above: Iter
     near = meant(key, known)
     if near and _fold(near) == _fold(key):
         return f"did you mean {near}?"
+    name, _, operation = key.rpartition(".")
+    if operation in EDITS and name in known:
+        return f"it would change a list that an earlier file has, and there is none here: write `{name}:`"
+    return _by_place(key, known, below, above, parent)
+
+
+def _by_place(key: str, known: list[str], below: Mapping[str, str], above: Iterable[str], parent: str) -> str:
+    """The remedy for a key that may belong elsewhere."""
+    near = meant(key, known)
     if key in below:
         return f"it belongs below `{below[key]}:`, indented more"
     if key in above and parent:

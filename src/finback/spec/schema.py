@@ -9,21 +9,40 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from finback.spec.model import Spec
+from finback.spec.decode import Field, Given, fields_of
+from finback.spec.edit import identity, operations
+from finback.spec.extend import HEADER, SpecFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PARAM = r"^\$\{params\.[^}]+\}$"
+"""What stands for a value of any type."""
+# Where a record stands: in a section of the file, or in a list of elements to be merged, both of which may edit lists.
+SECTION, MERGED = "Section", "Edit"
+EDIT = "Edits "
+"""How descriptions of what edits lists begin."""
+_DONE = {
+    "remove": "elements go, by name",
+    "replace": "elements come in the place of others",
+    "merge": "elements get other values",
+    "before": "elements come before the one that is named",
+    "after": "elements come after the one that is named",
+    "add": "elements come at its end",
+}
+_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+_GIVEN: dict[str, Any] = {"type": ["string", "number", "boolean", "array"], "items": _SCALAR}
 
 
-def schema(cls: type[Any] = Spec) -> dict[str, Any]:
+def schema(cls: type[Any] = SpecFile) -> dict[str, Any]:
     """The schema of *cls* and of everything that it is made of."""
     definitions: dict[str, Any] = {}
-    root = _record(cls, definitions)
-    return {"$schema": DIALECT, "title": f"finback {cls.__name__}", **root, "$defs": dict(sorted(definitions.items()))}
+    root = _record(cls, definitions, SECTION)
+    title = "finback Spec" if cls is SpecFile else f"finback {cls.__name__}"
+    return {"$schema": DIALECT, "title": title, **root, "$defs": dict(sorted(definitions.items()))}
 
 
-def _record(cls: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _record(cls: type[Any], definitions: dict[str, Any], mode: str) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     texts = descriptions(cls)
     properties: dict[str, Any] = {}
@@ -33,38 +52,80 @@ def _record(cls: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
             continue
         key = field.metadata.get("key", field.name)
         text = texts.get(field.name)
-        properties[key] = {**_type(hints[field.name], definitions), **({"description": text} if text else {})}
+        kind = _type(hints[field.name], definitions, mode)
+        if field.metadata.get("single"):
+            kind = {"anyOf": [{"type": "string"}, kind]}
+        properties[key] = {**kind, **({"description": text} if text else {})}
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             required.append(key)
-    out: dict[str, Any] = {
-        "type": ["object", "null"] if cls is Spec else "object",
-        "description": _flat(cls.__doc__ or ""),
-    }
+    if mode:
+        for key, at in fields_of(cls).items():
+            if at.kind == "list" and key not in HEADER:
+                properties |= _edits(key, at.cls, definitions, properties)
+    if mode == MERGED:
+        required = [k for k in required if k == identity(cls)]
+    out: dict[str, Any] = {"type": ["object", "null"] if cls is SpecFile else "object"}
+    out["description"] = f"{EDIT}an element with what is given here." if mode == MERGED else _flat(cls.__doc__ or "")
     out |= {"properties": properties, "additionalProperties": False}
     return {**out, "required": required} if required else out
 
 
-def _type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def _edits(
+    key: str, element: Field, definitions: dict[str, Any], properties: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The keys that edit the list *key*."""
+    items = properties[key].get("anyOf", [properties[key]])[0]
+    texts = {"type": "array", "items": {"type": "string"}}
+    named = {"type": "object", "additionalProperties": items}
+    record = element.kind == "record"
+    kinds = {
+        "remove": texts,
+        "replace": items if record else {"type": "object", "additionalProperties": items["items"]},
+        "merge": {"type": "array", "items": _reference(element.cls, definitions, MERGED)} if record else {},
+        "before": named,
+        "after": named,
+        "add": items,
+    }
+    return {
+        f"{key}.{o}": {**kinds[o], "description": f"{EDIT}`{key}` of files before this one: {_DONE[o]}."}
+        for o in operations(element)
+        if f"{key}.{o}" not in properties
+    }
+
+
+def _type(kind: Any, definitions: dict[str, Any], mode: str) -> dict[str, Any]:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         real = [a for a in args if a is not type(None)]
-        options = [_type(a, definitions) for a in real]
+        options = [_type(a, definitions, mode) for a in real]
         if type(None) in args:
             options.append({"type": "null"})
         return {"anyOf": options}
     if origin is tuple:
-        return {"type": "array", "items": _type(args[0], definitions)}
+        return {"type": ["array", "string"], "pattern": PARAM, "items": _type(args[0], definitions, "")}
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-    if origin is Literal:
-        return {"enum": list(args)}
+        return {"type": "object", "additionalProperties": _GIVEN if args[1] is Given else _SCALAR}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if kind.__name__ not in definitions:
-            definitions[kind.__name__] = {}
-            definitions[kind.__name__] = _record(kind, definitions)
-        return {"$ref": f"#/$defs/{kind.__name__}"}
+        return _reference(kind, definitions, mode)
+    return {"anyOf": [{"enum": list(args)}, {"type": "string", "pattern": PARAM}]} if args else _single(kind)
+
+
+def _single(kind: Any) -> dict[str, Any]:
     # The field decides: to a YAML reader that knows nothing of it, a text may look like a number or a switch.
-    return {"type": {"str": ["string", "number", "boolean"], "bool": "boolean", "int": "integer"}[kind.__name__]}
+    return {
+        "str": _SCALAR,
+        "bool": {"type": ["boolean", "string"], "pattern": PARAM},
+        "int": {"type": ["integer", "string"], "pattern": PARAM},
+        "Given": _GIVEN,
+    }[kind.__name__]
+
+
+def _reference(cls: type[Any], definitions: dict[str, Any], mode: str) -> dict[str, Any]:
+    name = cls.__name__ + mode * (mode == MERGED)
+    if name not in definitions:
+        definitions[name] = {}
+        definitions[name] = _record(cls, definitions, mode)
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def descriptions(cls: type[Any]) -> dict[str, str]:

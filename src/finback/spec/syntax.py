@@ -159,6 +159,10 @@ def _unclosed(complaint: _Complaint) -> tuple[_Place, _Said] | None:
         return begun.only_first(), ("F001", "the quote that begins here is never closed", "add the closing quote")
     if "flow" not in context:
         return None
+    use = re.match(r"\{params\.[^}]*\}", at.rest)
+    if use:
+        message = f"within brackets, `${use[0]}` needs quotes"
+        return at, ("F001", message, f'write "${use[0]}"')
     bracket, close = ("[", "]") if "sequence" in context else ("{", "}")
     if begun.number == at.number and at.rest.strip() and "<stream end>" not in problem:
         return at, ("F001", f"a comma or `{close}` is missing before this", "separate elements with `, `")

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from finback.app.parents import Parents
+from finback.app.workspace import Workspace
 from finback.cli.render import render
 from finback.ground.diagnostic import FinbackError
+from finback.ground.event import silent
+from finback.ground.platform import Platform
 from finback.ground.source import Source
-from finback.spec.load import load_all
+from finback.spec.load import load_all, load_files
 
 TESTS = Path(__file__).parents[2]
 CASES = sorted((TESTS / "cases" / "spec").iterdir())
@@ -22,9 +26,11 @@ def read(path: Path) -> Source:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: p.name)
-def test_what_is_said(case: Path, expect: Callable[[Path, str], None]) -> None:
+def test_what_is_said(case: Path, expect: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(case)
+    fetch = Parents(Workspace(emit=silent), Platform(), {}, Path(), frozen=False)
     with pytest.raises(FinbackError) as caught:
-        load_all((read(case / "build.yml"),))
+        load_files((read(case / "build.yml"),), fetch)
     assert caught.value.status == 1
     for diagnostic in caught.value.diagnostics:
         assert diagnostic.help, diagnostic.message

@@ -6,7 +6,7 @@ from finback.ground.diagnostic import Diagnostic, Severity
 from finback.ground.source import Source
 from finback.spec.check import check
 from finback.spec.decode import load
-from finback.spec.merge import merge
+from finback.spec.load import load_all
 from finback.spec.model import Spec
 
 KEY = "YJZQ2UNQyCEqMVRMhbSV1HgCrUGoyCq5Iuz3y5NSBl8="
@@ -93,13 +93,13 @@ def test_what_is_right(text: str) -> None:
 
 
 def test_a_later_file_adds_interfaces_and_replaces_the_rest() -> None:
-    first = load(Spec, Source("a.yml", network("name: a", more=", dns: {servers: [192.0.2.1]}, onFailure: halt")))
-    second = load(Spec, Source("b.yml", network("name: 9", more=", dns: {servers: [192.0.2.2]}")))
-    merged = merge(first, second).network
+    first = Source("a.yml", network("name: a", more=", dns: {servers: [192.0.2.1]}, onFailure: halt"))
+    second = Source("b.yml", network("name: b9", more=", dns: {servers: [192.0.2.2]}"))
+    merged = load_all((first, second))[0].network
     assert merged is not None
     assert merged.interfaces is not None
     assert merged.dns is not None
-    assert [i.name for i in merged.interfaces] == ["a", "9"]
+    assert [i.name for i in merged.interfaces] == ["a", "b9"]
     assert (merged.dns.servers, merged.on_failure) == (("192.0.2.2",), "halt")
     assert str(merged.origin.at("interfaces", 1)).startswith("b.yml")
     assert str(merged.origin.at("interfaces", 0)).startswith("a.yml")
