@@ -172,3 +172,32 @@ def status(
         outdated = {(c.name, c.platform) for c in changes}
         urgent = {(c.name, c.platform) for c in changes if c.security}
         click.echo(f"{len(outdated)} images are outdated, {len(urgent)} of them for security")
+
+
+@COMMAND.command("measure")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--arch", multiple=True, metavar="ARCH,...", help="Architectures. Default: this machine's.")
+@click.option("--record", is_flag=True, help="Write the figures into the components' folders.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def measure(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], record: bool, as_json: bool) -> None:
+    """Measure size and surface of what `library build` made, beside what apt would install for the same."""
+    from finback.app.library_measure import measure as measuring
+    from finback.cli import table
+    from finback.ground.canonical import plain
+
+    rows: list[dict[str, Any]] = []
+    with open_workspace(ctx) as workspace:
+        for job, found in measuring(names, platforms_of(arch), workspace, keep=record):
+            row = {"name": job.name, "platform": str(job.platform)}
+            people = {
+                "size": f"{found.size / 1e6:.1f} MB",
+                "apt": f"{found.closure_size / 1e6:.0f} MB",
+                "files": found.files,
+                "programs": found.programs,
+                "packages": f"{found.packages} of {found.closure_packages}",
+                "set-id": len(found.set_id or ()),
+                "language": found.language or "",
+            }
+            rows.append({**row, **(plain(found) if as_json else people)})
+    table.show(rows, as_json=as_json)

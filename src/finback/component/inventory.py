@@ -15,7 +15,7 @@ from typing import Literal
 from finback.codec import elf
 from finback.component.identity import STATUS
 from finback.debian import control
-from finback.debian import copyright as licences
+from finback.debian import copyright as copyright_file
 from finback.debian.copyright import Licence
 from finback.tree.content import Reader, Slice
 from finback.tree.entry import AnyEntry, File, HardLink, Symlink
@@ -99,7 +99,7 @@ def _debian(fields: Mapping[str, str], tree: Mapping[str, AnyEntry], read: Reade
         architecture=fields.get("Architecture", ""),
         source=fields.get("Source", name).split(" ")[0],
         maintainer=fields.get("Maintainer", ""),
-        licence=licences.read(text) if text else Licence(),
+        licence=copyright_file.read(text) if text else Licence(),
     )
 
 
@@ -120,7 +120,7 @@ def _copyright(name: str, tree: Mapping[str, AnyEntry], read: Reader) -> str:
                 entry.target.lstrip("/") if entry.target.startswith("/") else f"usr/share/doc/{folder}/{entry.target}"
             )
             entry = tree.get(target.replace(f"{folder}/../", ""))
-    return _text(entry, read, licences.LIMIT) if isinstance(entry, File) else ""
+    return _text(entry, read, copyright_file.LIMIT) if isinstance(entry, File) else ""
 
 
 def _text(entry: File, read: Reader, limit: int = DATABASE_LIMIT) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from finback.debian import control, licence_name
@@ -20,7 +21,7 @@ from finback.debian import control, licence_name
 # The largest in trixie has 5 MB.
 LIMIT = 16 << 20
 How = Literal["declared", "guessed", "unknown"]
-_COMMON = re.compile(r"/usr/share/common-licenses/((?:[A-Z]+|Apache|Artistic)(?:-\d(?:\.\d)?)?)")
+_COMMON = re.compile(r"/usr/share/common-licenses/((?:Apache|Artistic|[A-Z]{3,})(?:-\d(?:\.\d)?)?)")
 _BSD = "Redistribution and use in source and binary forms"
 _SENTENCES = (
     ("MIT", r"Permission is hereby granted, free of charge, to any person obtaining a copy"),
@@ -57,6 +58,7 @@ class Licence:
         return " AND ".join(parts)
 
 
+@lru_cache(maxsize=512)
 def read(text: str) -> Licence:
     """The licences that the copyright file *text* names."""
     head = text[:4096].lower()
@@ -87,6 +89,11 @@ def _declared(text: str) -> Iterator[str]:
             yield expression(words)
     if overall and not found:
         yield expression(overall)
+
+
+def identifiers(text: str) -> tuple[str, ...]:
+    """The licences in an SPDX expression, each with its exception: `GPL-2.0-or-later WITH Libtool-exception`."""
+    return tuple(p for part in re.split(r"\s+(?:AND|OR)\s+", text) if (p := part.strip("() ")))
 
 
 def expression(text: str) -> str:
@@ -120,7 +127,9 @@ def _tokens(text: str) -> Iterator[str]:
         elif word.lower() in ("and", "or"):
             yield word.upper()
         else:
-            name, *exception = re.split(r"\s+with\s+", word, maxsplit=1, flags=re.IGNORECASE)
+            name, *exception = re.split(
+                r"\s+with\s+|-with-(?=\S+-exceptions?\Z)", word, maxsplit=1, flags=re.IGNORECASE
+            )
             found = licence_name.spdx(name.strip().rstrip(","))
             yield from ("(", *found.split(" "), ")") if " " in found else (found,)
             yield from (f"with {e}" for e in exception)

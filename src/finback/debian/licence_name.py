@@ -35,6 +35,8 @@ _OTHER = {
     "permissive": "FSFAP", "bzip2": "bzip2-1.0.6", "zpl": "ZPL-2.1", "tcltk": "TCL", "beer-ware": "Beerware",
     "freetype": "FTL", "unicode": "Unicode-DFS-2016", "openssh": "SSH-OpenSSH", "libpng": "Libpng",
     "unicode-data": "Unicode-DFS-2016", "isc-license": "ISC", "mit-license": "MIT", "bsd-isc": "ISC",
+    "pd": "LicenseRef-public-domain", "public domain": "LicenseRef-public-domain",
+    "mit-x11": "MIT", "mit-1": "MIT", "gpl2": "GPL-2.0-only", "gpl3": "GPL-3.0-only",
 }  # fmt: skip
 _NAMES = {name.lower(): name for name in _SAME} | _OTHER
 # Families whose names end in -only or -or-later, with the version that a bare name stands for.
