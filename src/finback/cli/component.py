@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from finback.cli import _component_check, _component_test
+from finback.cli import _component_check, _component_sbom, _component_test
 from finback.cli.options import _platform, open_workspace
 
 
@@ -80,5 +80,5 @@ def build(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], as_
     table.show(rows, as_json=as_json)
 
 
-for _command in (_component_check.check, _component_test.test, _component_test.probe):
+for _command in (_component_check.check, _component_sbom.sbom, _component_test.test, _component_test.probe):
     COMMAND.add_command(_command)
