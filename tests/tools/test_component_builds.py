@@ -28,6 +28,16 @@ from finback.tree.entry import AnyEntry, File, Symlink
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LIBRARY = Library((Path(__file__).resolve().parents[2] / "components",))
 SUITES = {"amd64": "trixie", "arm64": "trixie", "s390x": "sid", "riscv64": "sid"}
+# The definitions are written for the stable release, which is not to be had for all architectures everywhere; a few of
+# them don't fit what sid has.
+NOT_IN_SID = {
+    "mosquitto": "its library for HTTP is at a place that needs ld.so.conf",
+    "notary": "sid has no notary any more",
+    "postgresql": "sid has PostgreSQL 18",
+    "prometheus": "its pages are inside the program",
+    "rngd": "sid has no rng-tools5 any more",
+    "tini": "its only program is the static one, under another name",
+}
 EPOCH = 1492533000
 STATUS = "var/lib/dpkg/status.d/"
 
@@ -98,6 +108,8 @@ def chosen() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "architecture"), chosen())
 def test_every_component_builds(name: str, architecture: str, world: World) -> None:
+    if SUITES[architecture] == "sid" and name in NOT_IN_SID:
+        pytest.skip(NOT_IN_SID[name])
     platform = Platform("linux", architecture)
     found = world.build(name, platform)
     assert max(e.mtime for e in found.tree.values()) <= EPOCH

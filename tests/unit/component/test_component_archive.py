@@ -51,7 +51,8 @@ class Mirror:
             self.files[f"/{root}/{filename}"] = body
             stanzas.append(
                 f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nFilename: {filename}\nSize: {len(body)}\n"
-                f"SHA256: {hashlib.sha256(body).hexdigest()}\n" + (f"Depends: {depends}\n" if depends else "")
+                f"Installed-Size: {len(body)}\nSHA256: {hashlib.sha256(body).hexdigest()}\n"
+                + (f"Depends: {depends}\n" if depends else "")
             )
         index = lzma.compress("\n".join(stanzas).encode())
         digest = hashlib.sha256(index).hexdigest()
@@ -175,6 +176,11 @@ def test_pins_the_closure(mirror: Mirror, chosen: ArchiveSettings, store: Store)
     )
     assert second.name == "b"
     assert [p.name for p in _solve(chosen, store, "a", without="b")] == ["a"]
+
+
+def test_what_apt_would_install_is_estimated(mirror: Mirror, chosen: ArchiveSettings, store: Store) -> None:
+    first, second = _solve(chosen, store, "a")
+    assert Archive(chosen, store, Fetcher(), "amd64").installed(["a"]) == (2, (first.size + second.size) << 10)
 
 
 def test_fetches_what_is_pinned(mirror: Mirror, chosen: ArchiveSettings, store: Store) -> None:
