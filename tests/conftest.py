@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from finback.host.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Debian has tools for file systems where an ordinary user does not look.
+os.environ["PATH"] = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 # A machine that does other things as well would fail a test by its clock.
 hypothesis.settings.register_profile("finback", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -36,7 +36,7 @@ def run(*argv: object) -> str:
     return done.stdout
 
 
-def made(name: str, folder: Path, options: Options = Options()) -> Path:  # noqa: B008
+def made(name: str, folder: Path, options: Options | None = None) -> Path:
     for suffix, chunks in written(name, folder / "store", options):
         path = folder / f"t{suffix}"
         with path.open("wb") as out:

@@ -87,7 +87,7 @@ def make_plan(store: Store) -> Plan:
     )
 
 
-def outputs(name: str, root: Path, options: Options = Options()) -> dict[str, bytes]:  # noqa: B008
+def outputs(name: str, root: Path, options: Options | None = None) -> dict[str, bytes]:
     """What the format writes, with its zeros."""
     return {suffix: b"".join(chunks) for suffix, chunks in written(name, root, options)}
 
@@ -103,12 +103,14 @@ def digests(name: str, root: Path) -> dict[str, str]:
     return found
 
 
-def written(name: str, root: Path, options: Options = Options()) -> Iterator[tuple[str, Iterator[bytes]]]:  # noqa: B008
+def written(name: str, root: Path, options: Options | None = None) -> Iterator[tuple[str, Iterator[bytes]]]:
+    form = FORMATS.get(name)
+    options = options or Options(compression=Compression(form.compressions[0]))
     store = Store(root)
     plan = make_plan(store)
     system = assembling.build(plan, store)
     contents = StoreContents(store, plan, silent)
-    for output in FORMATS.get(name).write(system, contents, options):
+    for output in form.write(system, contents, options):
         stretches = (Inline(p) if isinstance(p, bytes) else p for p in output.body())
         yield output.suffix, disk.content(stretches, contents.read)
 

@@ -31,54 +31,70 @@ def parts(store: Store) -> tuple[System, StoreContents]:
     return assembling.build(plan, store), StoreContents(store, plan, silent)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "method"), [(k, m) for k in KINDS for m in FORMATS.get(f"kernel+{k}").compressions])
 def test_the_bytes_are_the_same_for_any_number_of_processors(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    options = Options(compression=Compression(method))
     made = []
     for count in (1, 2, 5):
         monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
-        made.append(outputs(f"kernel+{kind}", tmp_path / str(count)))
+        made.append(outputs(f"kernel+{kind}", tmp_path / str(count), options))
     assert made[0] == made[1] == made[2]
     assert set(made[0]) == {"-kernel", "-cmdline", f"-{kind}.img"}
     assert made[0]["-cmdline"] == b"console=ttyS0"
     assert made[0]["-kernel"]
 
 
-@pytest.mark.parametrize("compression", ["zstd:1", "zstd:9", "gzip", "none"])
+@pytest.mark.parametrize("compression", ["zstd:1", "zstd:9", "gzip", "lz4", "lz4:9", "none"])
 def test_the_compression_is_that_of_the_squashfs(compression: str, tmp_path: Path) -> None:
     image = outputs("kernel+squashfs", tmp_path, Options(compression=Compression.parse(compression)))["-squashfs.img"]
-    assert int.from_bytes(image[20:22], "little") == (6 if compression.startswith("zstd") else 1)
+    assert int.from_bytes(image[20:22], "little") == {"z": 6, "l": 5}.get(compression[0], 1)
     assert (b"W" * 70000 in image) == (compression == "none")
 
 
-def test_a_squashfs_is_made_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compression", ["zstd:1", "gzip", "lz4", "lz4:9", "none"])
+def test_the_compression_is_that_of_the_erofs(compression: str, tmp_path: Path) -> None:
+    image = outputs("kernel+erofs", tmp_path, Options(compression=Compression.parse(compression)))["-erofs.img"]
+    methods = {"z": 1 << 3, "g": 1 << 2, "l": 1 << 0}
+    assert int.from_bytes(image[1024 + 84 : 1024 + 86], "little") == methods.get(compression[0], 0)
+    assert (b"W" * 65536 in image) == (compression == "none")
+    if compression != "none":
+        assert len(image) < 70000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_compressed_root_is_made_once(kind: str, tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = make_plan(store)
     system = assembling.build(plan, store)
     seen: list[Event] = []
     contents = StoreContents(store, plan, seen.append)
 
-    def image(options: Options) -> bytes:
-        root = list(FORMATS.get("kernel+squashfs").write(system, contents, options))[-1]
+    def image(method: str) -> bytes:
+        options = Options(compression=Compression(method))
+        root = list(FORMATS.get(f"kernel+{kind}").write(system, contents, options))[-1]
         return b"".join(b"".join(store.chunks(p)) if isinstance(p, Slice) else p for p in root.body())
 
-    first = image(Options())
+    first = image("zstd")
     count = len(seen)
     assert count
-    assert image(Options()) == first
+    assert image("zstd") == first
     assert len(seen) == count
-    assert image(Options(compression=Compression("gzip"))) != first
+    assert image("gzip") != first
     assert len(seen) == 2 * count
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_the_format_has_no_place_for_is_said_before_anything_is_written(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "method"), [("squashfs", "zstd"), ("erofs", "none"), ("erofs", "lz4")])
+def test_what_the_format_has_no_place_for_is_said_before_anything_is_written(
+    kind: str, method: str, tmp_path: Path
+) -> None:
     store = Store(tmp_path)
     system, contents = parts(store)
     odd = OwnPart(source="t", location="t", entries=(File(path="odd", xattrs=(("btrfs.x", b""),)),))
     system = replace(system, parts=(*system.parts, odd))
-    root = list(FORMATS.get(f"kernel+{kind}").write(system, contents, Options()))[-1]
+    form = FORMATS.get(f"kernel+{kind}")
+    root = list(form.write(system, contents, Options(compression=Compression(method))))[-1]
     with pytest.raises(FinbackError, match=r"odd: .* btrfs\.x") as caught:
         next(iter(root.body()))
     assert caught.value.diagnostics[0].code == "F167"
@@ -99,8 +115,18 @@ def test_unsquashfs_lists_what_the_tar_has(tmp_path: Path) -> None:
 
 @pytest.mark.tools
 @pytest.mark.skipif(not shutil.which("fsck.erofs"), reason="no fsck.erofs")
-def test_fsck_erofs_finds_no_fault(tmp_path: Path) -> None:
-    image = tmp_path / "image"
-    image.write_bytes(outputs("kernel+erofs", tmp_path / "a")["-erofs.img"])
-    done = subprocess.run(["fsck.erofs", image], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("method", ["none", "lz4"])
+def test_fsck_erofs_unpacks_what_the_tar_has(method: str, tmp_path: Path) -> None:
+    image, out = tmp_path / "image", tmp_path / "out"
+    options = Options(compression=Compression(method))
+    image.write_bytes(outputs("kernel+erofs", tmp_path / "a", options)["-erofs.img"])
+    argv = ["fsck.erofs", f"--extract={out}", "--no-preserve", image]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert "<E>" not in done.stdout + done.stderr
+    with tarfile.open(fileobj=io.BytesIO(outputs("tar", tmp_path / "b")[".tar"])) as archive:
+        members = {m.name.rstrip("/"): m for m in archive if not m.name.startswith("boot")}
+        for name, member in members.items():
+            if member.isfile():
+                assert (out / name).read_bytes() == archive.extractfile(member).read(), name
+    found = {str(p.relative_to(out)) for p in out.rglob("*")}
+    assert found == members.keys() - {".", ""}

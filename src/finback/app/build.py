@@ -211,7 +211,7 @@ def choose_formats(plan: Plan, target: Target) -> tuple[tuple[str, Format, Optio
             )
         if form.needs_kernel and plan.kernel is None:
             raise error("F024", f"{name} needs a kernel and the spec names none", help="add a `kernel:` section")
-        options = Options(compression=_compression(output.compression, target), size=_size(output, form, target))
+        options = Options(compression=_compression(output, form, target), size=_size(output, form, target))
         chosen.append((name, form, options))
     if target.size and not any(f.sized for _, f, _ in chosen):
         raise _sizeless(chosen[0][0], None)
@@ -242,13 +242,18 @@ def _sizeless(name: str, span: Span | None) -> FinbackError:
     )
 
 
-def _compression(text: str | None, target: Target) -> Compression:
-    if target.compression is not None:
-        return target.compression
+def _compression(output: Output, form: Format, target: Target) -> Compression:
+    span = output.origin.at("compression") if output.compression and target.compression is None else None
+    known = ", ".join(form.compressions)
     try:
-        return Compression.parse(text) if text else Compression()
+        written = Compression.parse(output.compression) if output.compression else Compression(form.compressions[0])
     except ValueError as failure:
-        raise error("F025", str(failure), help="write zstd, zstd:LEVEL, gzip, gzip:LEVEL or none") from None
+        raise error("F025", str(failure), span, help=f"write one of {known}; a level after a colon if wanted") from None
+    chosen = target.compression or written
+    if chosen.method not in form.compressions:
+        help_ = f"choose one of {known}"
+        raise error("F019", f"{output.format} can't be compressed by {chosen.method}", span, help=help_)
+    return chosen
 
 
 def _write(

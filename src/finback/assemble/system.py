@@ -100,23 +100,23 @@ class Contents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """How segments are compressed: a method and its level (None: the method's default)."""
+    """How an initrd or a root is compressed: a method and its level (None: the method's default)."""
 
     method: str = "zstd"
     level: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Compression:
-        """Read ``zstd``, ``zstd:19``, ``gzip:9``, ``none``.
+        """Read ``zstd``, ``zstd:19``, ``gzip:9``, ``lz4``, ``none``.
 
         Raises:
             ValueError: unknown method, or a level out of the method's range.
 
         """
         method, colon, level = text.partition(":")
-        top = {"zstd": 19, "gzip": 9, "none": 0}.get(method)
+        top = {"zstd": 19, "gzip": 9, "lz4": 12, "none": 0}.get(method)
         if top is None:
-            raise ValueError(f"unknown compression {method!r} (known: zstd, gzip, none)")
+            raise ValueError(f"unknown compression {method!r} (known: zstd, gzip, lz4, none)")
         if not colon:
             return cls(method)
         if not level.isdecimal() or not 1 <= int(level) <= top:

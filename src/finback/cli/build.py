@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Output folder."
 )
 @click.option("--o", "stream", metavar="FILE|-", help="Write a streamable format to FILE or to standard output.")
-@click.option("--compression", metavar="METHOD[:LEVEL]", help="Compression of the initrd: zstd, gzip or none.")
+@click.option(
+    "--compression",
+    metavar="METHOD[:LEVEL]",
+    help="Compression of the initrd: zstd, gzip or none; of a root on a disk lz4, too.",
+)
 @click.option("--size", metavar="N[M|G|T]", help="Size of disks. Default: what they hold; the rest is a partition.")
 @click.option("--no-check", is_flag=True, help="Write it even where it is known that it can't boot.")
 @click.option("--dry-run", is_flag=True, help="Print the merged YAML and stop.")

@@ -32,6 +32,10 @@ def version(method: str) -> str:
         import zlib
 
         return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    if method == "lz4":
+        from finback.codec import lz4
+
+        return lz4.version()
     if method == "none":
         return ""
     raise ValueError(f"unknown compression {method!r}")

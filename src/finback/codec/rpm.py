@@ -27,7 +27,8 @@ _SIGNATURES, _IMMUTABLE = 62, 63
 GHOST, CONFIG, NOREPLACE = 1 << 6, 1 << 0, 1 << 4
 EQUAL, LESS, POST, POSTUN, INTERPRETER, RPMLIB = 1 << 3, 1 << 1, 1 << 10, 1 << 12, 1 << 8, 1 << 24
 SHA256 = 8
-_VERIFY_ALL = 0xFFFFFFFF
+# What is compared when a file is verified: all that the package says of it, or its bytes alone.
+VERIFY_ALL, VERIFY_CONTENT = 0xFFFFFFFF, 1 << 0 | 1 << 1
 # What a reader must understand, and since when rpm does.
 _FEATURES = (
     ("rpmlib(CompressedFileNames)", "3.0.4-1"),
@@ -57,6 +58,7 @@ class Owned:
     """SHA-256 of a regular file."""
     flags: int = 0
     """GHOST: the package makes it when it is installed, the archive does not hold it."""
+    verify: int = VERIFY_ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ def _files(files: Sequence[Owned]) -> list[Tag]:
         Tag(1037, INT32, [f.flags for f in files]),
         Tag(1039, STRINGS, root),
         Tag(1040, STRINGS, root),
-        Tag(1045, INT32, [_VERIFY_ALL] * len(files)),
+        Tag(1045, INT32, [f.verify for f in files]),
         Tag(1095, INT32, [1] * len(files)),
         Tag(1096, INT32, list(range(1, len(files) + 1))),
         Tag(1097, STRINGS, [""] * len(files)),

@@ -47,6 +47,8 @@ class Format:
     loaders: Mapping[str, tuple[str, ...]] | None = None
     """The architectures that it can be made for, in OCI's words, each with the components that it takes boot loaders
     from. None: any, and no boot loader."""
+    compressions: tuple[str, ...] = ("zstd", "gzip", "none")
+    """The methods of compression that a user may choose from; the first is taken when none is chosen."""
     sized: bool = False
     """Has a size that a user may choose."""
     streamable: bool = False

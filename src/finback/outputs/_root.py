@@ -8,11 +8,11 @@ Source: compat 3.3 and 3.5 for the names of the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from finback.assemble.early import early
-from finback.assemble.system import Body, Contents, Piece, System
+from finback.assemble.system import Body, Compression, Contents, Piece, System
 from finback.codec import cpio
 from finback.codec.compress import compress
 from finback.ground import canonical
@@ -77,6 +77,23 @@ def files(system: System, contents: Contents, options: Options, root: Root) -> I
     yield image
 
 
+def compressed(
+    made_of: Sequence[object], contents: Contents, making: Generator[bytes, None, bytes], head: int
+) -> Iterator[Piece]:
+    """An image whose first *head* bytes are known last, and returned by *making*: it is made once and kept.
+
+    *made_of* begins with the name of the file system and holds all that the bytes depend on.
+    """
+
+    def make() -> Iterator[bytes]:
+        yield (yield from making)
+
+    kept = contents.remembered(canonical.digest(list(made_of)), f"compressing {made_of[0]}", make)
+    body = kept.size - head
+    yield b"".join(bytes(c) for c in contents.read(Slice(kept.blob, body, head)))
+    yield Slice(kept.blob, 0, body)
+
+
 def unfit(filesystem: str, system: System, failure: ValueError) -> FinbackError:
     """The error for a tree that the format has no place for."""
     return error(
@@ -97,5 +114,7 @@ def _initrd(system: System, contents: Contents, options: Options, small: list[An
         yield b"\0" * (-size % 4)
     if small:
         archive = cpio.encode([replace(e, mtime=system.epoch) for e in small], contents.read)
-        # What the root is compressed with has nothing to do with what a kernel unpacks.
-        yield from compress(archive, options.compression.method, options.compression.level)
+        # What the root is compressed with need not be something that a kernel unpacks an initrd from.
+        fits = options.compression.method in ("zstd", "gzip")
+        chosen = options.compression if fits else Compression()
+        yield from compress(archive, chosen.method, chosen.level)

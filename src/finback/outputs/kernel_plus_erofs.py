@@ -1,27 +1,36 @@
-"""Kernel, command line and an EROFS, which the kernel mounts as its root and maps into memory as it is."""
+"""Kernel, command line and an EROFS, which the kernel mounts as its root: mapped into memory, or compressed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from uuid import NAMESPACE_OID, uuid5
 
-from finback.assemble.system import Contents, System
+from finback.assemble.system import Contents, Piece, System
 from finback.codec import erofs
+from finback.codec.compress import version
 from finback.ground import canonical
 from finback.outputs import Format, Options, Written
-from finback.outputs._root import Root, described, entries, files, unfit
+from finback.outputs._root import Root, compressed, described, entries, files, unfit
 from finback.tree.entry import AnyEntry
 
 FILESYSTEM = "erofs"
+# Raised whenever the same tree would give other bytes.
+VERSION = 1
 LABEL = b"finback"
 
 
-def image(tree: Sequence[AnyEntry], system: System, contents: Contents) -> Iterator[bytes]:
+def image(tree: Sequence[AnyEntry], system: System, contents: Contents, options: Options) -> Iterator[Piece]:
     """The image of *tree*, which its UUID is made of."""
-    uuid = uuid5(NAMESPACE_OID, str(canonical.digest([FILESYSTEM, system.epoch, described(tree)]))).bytes
-    settings = erofs.Settings(mtime=system.epoch, uuid=uuid, label=LABEL)
+    method, level = options.compression.method, options.compression.level
+    what = [FILESYSTEM, system.epoch, described(tree)]
+    uuid = uuid5(NAMESPACE_OID, str(canonical.digest(what))).bytes
+    settings = erofs.Settings(mtime=system.epoch, uuid=uuid, label=LABEL, method=method, level=level)
     try:
-        yield from erofs.encode(tree, contents.read, settings)
+        if method == "none":
+            yield from erofs.encode(tree, contents.read, settings)
+            return
+        made_of = [*what, VERSION, str(options.compression), version(method)]
+        yield from compressed(made_of, contents, erofs.compressed(tree, contents.read, settings), erofs.HEAD)
     except ValueError as failure:
         raise unfit(FILESYSTEM, system, failure) from None
 
@@ -29,8 +38,8 @@ def image(tree: Sequence[AnyEntry], system: System, contents: Contents) -> Itera
 def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
     """The files that LinuxKit's format of the same name has, and an initrd where the kernel needs one for its root."""
     tree = entries(system, contents)
-    root = Root(filesystem=FILESYSTEM, tree=tree, body=lambda: image(tree, system, contents))
+    root = Root(filesystem=FILESYSTEM, tree=tree, body=lambda: image(tree, system, contents, options))
     yield from files(system, contents, options, root)
 
 
-FORMAT = Format(write=write, root=FILESYSTEM)
+FORMAT = Format(write=write, root=FILESYSTEM, compressions=("none", "lz4", "zstd", "gzip"))

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import squashfs
 from finback.codec.compress import version
-from finback.ground import canonical
 from finback.outputs import Format, Options, Written
-from finback.outputs._root import Root, described, entries, files, unfit
-from finback.tree.content import Slice
+from finback.outputs._root import Root, compressed, described, entries, files, unfit
 from finback.tree.entry import AnyEntry
 
 FILESYSTEM = "squashfs"
@@ -22,20 +20,11 @@ def image(tree: Sequence[AnyEntry], system: System, contents: Contents, options:
     """The image of *tree*. It is made once, because its beginning is known last, and kept."""
     method, level = options.compression.method, options.compression.level
     settings = squashfs.Settings(method=method, level=level, mtime=system.epoch)
-    made_of = [str(options.compression), version(method), system.epoch, described(tree)]
-
-    def make() -> Iterator[bytes]:
-        head = yield from squashfs.encode(tree, contents.read, settings)
-        yield head
-
+    made_of = [FILESYSTEM, VERSION, str(options.compression), version(method), system.epoch, described(tree)]
     try:
-        key = canonical.digest([FILESYSTEM, VERSION, *made_of])
-        kept = contents.remembered(key, f"compressing {FILESYSTEM}", make)
+        yield from compressed(made_of, contents, squashfs.encode(tree, contents.read, settings), squashfs.HEAD)
     except ValueError as failure:
         raise unfit(FILESYSTEM, system, failure) from None
-    body = kept.size - squashfs.HEAD
-    yield b"".join(bytes(c) for c in contents.read(Slice(kept.blob, body, squashfs.HEAD)))
-    yield Slice(kept.blob, 0, body)
 
 
 def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
@@ -45,4 +34,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield from files(system, contents, options, root)
 
 
-FORMAT = Format(write=write, root=FILESYSTEM)
+FORMAT = Format(write=write, root=FILESYSTEM, compressions=("zstd", "gzip", "lz4", "none"))

@@ -46,13 +46,15 @@ class _Count:
 
 
 def _owned(entry: Directory | File, made: Package, read: Reader) -> rpm.Owned:
+    # /boot may be a FAT volume, which has no modes, and times of two seconds.
+    verify = rpm.VERIFY_CONTENT if entry.path.startswith("boot/") else rpm.VERIFY_ALL
     if isinstance(entry, Directory):
-        return rpm.Owned(entry=entry)
+        return rpm.Owned(entry=entry, verify=verify)
     digest = sha256()
     for chunk in read(entry.content):
         digest.update(chunk)
     flags = rpm.CONFIG | rpm.NOREPLACE if entry.path == made.menu_script else 0
-    return rpm.Owned(entry=entry, digest=digest.hexdigest(), flags=flags)
+    return rpm.Owned(entry=entry, digest=digest.hexdigest(), flags=flags, verify=verify)
 
 
 def _about(made: Package, system: System) -> rpm.About:

@@ -310,7 +310,8 @@ class Output:
     format: str
     """Name of an output format: `finback build --help` lists them."""
     compression: str | None = None
-    """Compression of the initrd: `zstd` or `gzip`, with a level after a colon if wanted."""
+    """Compression of the initrd, `zstd`, `gzip` or `none`, or of a root on a disk, which may be `lz4` as well; with a
+    level after a colon if wanted."""
     size: str | None = None
     """Size of a disk, such as `4G`; what its content leaves becomes an empty partition. Default: what is needed."""
     origin: Origin = origin()

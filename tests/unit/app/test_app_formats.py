@@ -11,6 +11,7 @@ import pytest
 
 from finback.app import firmware, formats, run
 from finback.app.build import Target, choose_formats
+from finback.assemble.system import Compression
 from finback.ground.diagnostic import FinbackError
 from finback.ground.event import silent
 from finback.ground.platform import Platform
@@ -218,3 +219,23 @@ def test_a_root_without_its_parts_is_refused(tmp_path: Path) -> None:
     for name in ("web-erofs.img", "web", "."):
         request = run.Request(prefix=tmp_path / name if name != "." else Path(), accelerator="tcg")
         assert code(lambda request=request: run.plan_machine(request, silent)) == "F522"
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "expected"),
+    [
+        (Output(format="kernel+initrd"), Target(), "zstd"),
+        (Output(format="kernel+erofs"), Target(), "none"),
+        (Output(format="kernel+erofs", compression="lz4:9"), Target(), "lz4:9"),
+        (Output(format="kernel+squashfs", compression="lz4"), Target(compression=Compression("gzip")), "gzip"),
+        (Output(format="raw", compression="lz4"), Target(), "F019"),
+        (Output(format="kernel+initrd"), Target(compression=Compression("lz4")), "F019"),
+        (Output(format="kernel+erofs", compression="lzo"), Target(), "F025"),
+    ],
+)
+def test_compressions(output: Output, target: Target, expected: str) -> None:
+    plan = replace(PLAN, outputs=(output,))
+    if expected.startswith("F"):
+        assert code(lambda: choose_formats(plan, target)) == expected
+    else:
+        assert [str(o.compression) for _, _, o in choose_formats(plan, target)] == [expected]

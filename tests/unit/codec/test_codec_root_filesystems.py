@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from finback.codec import erofs, squashfs
 from finback.codec.crc32c import crc32c
 from finback.codec.duplicates import firsts
+from finback.codec.erofs.compressor import compressor as erofs_compressor
 from finback.codec.erofs.layout import BLOCK, Room
 from finback.codec.squashfs.compressor import compressor
 from finback.codec.squashfs.data import Placement
@@ -63,6 +66,64 @@ def test_the_order_of_siblings_does_not_matter(tree: list[AnyEntry]) -> None:
     if not first:
         assert ero(depth) == ero(tree)
         assert squash(depth, method="none") == squash(tree, method="none")
+
+
+def ero_compressed(entries: Iterable[AnyEntry], **how: Any) -> bytes:
+    making = erofs.compressed(entries, read_inline, erofs.Settings(**how))
+    body = bytearray()
+    while True:
+        try:
+            body += next(making)
+        except StopIteration as end:
+            return bytes(end.value + body)
+
+
+@SOME
+@given(tree=trees(), method=st.sampled_from(["lz4", "zstd", "gzip"]))
+def test_a_compressed_erofs_is_the_same_for_any_number_of_workers(tree: list[AnyEntry], method: str) -> None:
+    once = ero_compressed(tree, workers=1, level=1, method=method)
+    assert ero_compressed(tree, workers=2, level=1, method=method) == once
+    assert ero_compressed(tree, workers=7, level=1, method=method) == once
+    assert struct.unpack_from("<I", once, 1024 + 36)[0] == len(once) // BLOCK
+    unchecked = once[1024:1028] + bytes(4) + once[1032:BLOCK]
+    assert struct.unpack_from("<I", once, 1028)[0] == crc32c(unchecked) ^ 0xFFFFFFFF
+
+
+@SOME
+@given(parts=st.lists(st.tuples(st.integers(1, 40_000), st.sampled_from([0, 1, 3])), min_size=1, max_size=40))
+def test_clusters_are_full_and_give_the_bytes_again(parts: list[tuple[int, int]]) -> None:
+    data = b"".join(cast("Inline", content(size, pattern)).data for size, pattern in parts)
+    chosen = erofs_compressor("gzip", 6)
+    stored, extents = chosen.pack(data)
+    at = begin = 0
+    for number, extent in enumerate(extents):
+        piece = stored[at : at + extent.blocks * BLOCK]
+        last = number == len(extents) - 1
+        # A place in the file leads to one cluster at most, so that all but the last are a block long at least.
+        assert last or extent.length >= BLOCK
+        if extent.raw:
+            assert extent.blocks == 1
+            given = piece[: extent.length]
+        else:
+            assert extent.blocks <= chosen.cluster
+            assert extent.blocks * BLOCK < extent.length
+            given = zlib.decompress(piece.lstrip(b"\0"), wbits=-15)
+        assert given == data[begin : begin + extent.length]
+        at, begin = at + len(piece), begin + extent.length
+    assert (at, begin) == (len(stored), len(data))
+
+
+def test_what_begins_with_a_zero_is_not_taken_for_compressed() -> None:
+    noise = random.Random(1).randbytes(20_000)
+    assert zlib.compress(noise, 1, wbits=-15)[0] == 0
+    _, extents = erofs_compressor("gzip", 1).pack(noise)
+    assert all(e.raw for e in extents)
+
+
+@pytest.mark.parametrize(("method", "level"), [("xz", None), ("lz4", 13), ("lz4", 0), ("gzip", 10), ("none", None)])
+def test_erofs_refuses_other_compressors(method: str, level: int | None) -> None:
+    with pytest.raises(ValueError, match=method):
+        erofs_compressor(method, level)
 
 
 @SOME

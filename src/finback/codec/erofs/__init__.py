@@ -1,33 +1,43 @@
-"""EROFS images without compression: read-only, mounted by Linux, mapped into memory as they are.
+"""EROFS images: read-only, mounted by Linux; mapped into memory as they are, or compressed.
 
-Subset: blocks of 4 KiB; files in one row of blocks with the end behind the inode, or in chunks of 1 MiB when they have
-holes; contents that are the same bytes stored once; hard links, symbolic links, devices, fifos, sockets; extended
-attributes, shared ones and ACLs included; superblock checksum. Not written: compression, extra devices, long name
-prefixes for attributes, fragments. Why no compression: docs/decisions/0010-read-only-roots.md.
+Subset: blocks of 4 KiB; files in one row of blocks with the end behind the inode, in chunks of 1 MiB when they have
+holes, or compressed by LZ4, Deflate or zstd with an index of the full form; contents that are the same bytes stored
+once; hard links, symbolic links, devices, fifos, sockets; extended attributes, shared ones and ACLs included;
+superblock checksum. Not written: LZMA, the compact index, compressed ends behind the inode, fragments, extra devices,
+long name prefixes for attributes.
+
+An image without compression is laid out before its first byte is written. With compression the data comes first, the
+metadata behind it, and the first block, which says where that is, is known last.
 
 Source: the kernel's Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h.
 """
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from finback.codec.crc32c import register
 from finback.codec.duplicates import firsts
+from finback.codec.erofs.compressor import Compressor, compressor
 from finback.codec.erofs.directory import Listing
 from finback.codec.erofs.holes import CHUNK, holes
 from finback.codec.erofs.inode import Inode, inode
-from finback.codec.erofs.layout import BLOCK, BLOCK_BITS, NOWHERE, SLOT, SUPERBLOCK, Room, blocks
+from finback.codec.erofs.layout import BLOCK, BLOCK_BITS, NOWHERE, SLOT, SUPERBLOCK, SUPERBLOCK_SIZE, Room, blocks
+from finback.codec.erofs.packing import Packed, Packing
 from finback.codec.erofs.xattr import Xattrs
 from finback.tree.content import Content, Inline, Reader, part
 from finback.tree.entry import AnyEntry, Directory, File
 from finback.tree.node import Node, inodes, root
 
+HEAD = BLOCK
+"""Bytes in the first block, which an image with compression has written last."""
 MAGIC = 0xE0F5E1E2
 CHECKSUM, MTIME = 1, 2
-CHUNKED_FILES = 4
+# Compressed data stands at the end of its blocks; the superblock describes the compressors.
+PADDED, DESCRIBED, CHUNKED_FILES = 1, 2, 4
 ROOT_LIMIT = 0xFFFF
 
 
@@ -40,6 +50,12 @@ class Settings:
     uuid: bytes = bytes(16)
     label: bytes = b""
     """At most 15 bytes."""
+    method: str = "lz4"
+    """Of `compressed`: `lz4`, `gzip` (Deflate, Linux 6.6) or `zstd` (Linux 6.10)."""
+    level: int | None = None
+    """None: the method's default."""
+    workers: int = 0
+    """Threads that compress. 0: one for each processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +67,73 @@ class _Place:
 
 
 def encode(entries: Iterable[AnyEntry], read: Reader, settings: Settings = Settings()) -> Iterator[bytes]:
-    """The image of *entries* in chunks.
+    """The image of *entries* in chunks, without compression.
 
     Raises:
         ValueError: the tree or the settings are not such as the format can hold.
 
     """
+    _check_settings(settings)
+    writer = _Writer(entries, read, settings)
+    writer.lay({}, 0)
+    return writer.write()
+
+
+def compressed(
+    entries: Iterable[AnyEntry], read: Reader, settings: Settings = Settings()
+) -> Generator[bytes, None, bytes]:
+    """The image of *entries* in chunks, without its first HEAD bytes: these are what is returned.
+
+    Raises:
+        ValueError: the tree or the settings are not such as the format can hold.
+
+    """
+    _check_settings(settings)
+    chosen = compressor(settings.method, settings.level)
+    writer = _Writer(entries, read, settings)
+    packing = Packing(chosen, 1)
+    yield from packing.pack(writer.compressible(), read, settings.workers or os.cpu_count() or 1)
+    writer.lay(packing.files, packing.end)
+    yield from writer.write()
+    return writer.superblock(b"", chosen)
+
+
+def _check_settings(settings: Settings) -> None:
     if len(settings.uuid) != 16 or len(settings.label) > 15 or not 0 <= settings.mtime < 1 << 63:
         raise ValueError("a UUID has 16 bytes, a label at most 15, and the time is not negative")
-    return _Writer(entries, read, settings).write()
 
 
 class _Writer:
-    """The image in the making: everything but data is laid out before the first byte is written."""
+    """The image in the making."""
 
     def __init__(self, entries: Iterable[AnyEntry], read: Reader, settings: Settings) -> None:
         self._read = read
         self._settings = settings
-        nodes = list(inodes(root(entries)))
-        self._xattrs = Xattrs(n.entry for n in nodes)
-        self._same = firsts((n.entry.content for n in nodes if isinstance(n.entry, File)), read)
+        self._nodes = list(inodes(root(entries)))
+        self._xattrs = Xattrs(n.entry for n in self._nodes)
+        self._same = firsts((n.entry.content for n in self._nodes if isinstance(n.entry, File)), read)
         self._holes = {c: holes(c, read) for c in dict.fromkeys(self._same.values())}
-        self._listings = {n: Listing(n) for n in nodes if isinstance(n.entry, Directory)}
-        self._inodes = [self._inode(n) for n in nodes]
+        self._listings = {n: Listing(n) for n in self._nodes if isinstance(n.entry, Directory)}
+        self._packed: Mapping[Content, Packed] = {}
+        self._data: list[tuple[Inode, Content | None]] = []
+        """What is in the data area behind the metadata, in order."""
+
+    def compressible(self) -> list[Content]:
+        """What can become fewer blocks."""
+        return [content for content, gaps in self._holes.items() if content.size > BLOCK and not gaps]
+
+    def lay(self, packed: Mapping[Content, Packed], first: int) -> None:
+        """Give everything that is not *packed* its place; the metadata begins at block *first*."""
+        self._packed = packed
+        self._first = first
+        self._inodes = [self._inode(n) for n in self._nodes]
         room = Room()
         # In order, so that the root comes first: its number has 16 bits.
         self._offsets = [room.take(i.length) for i in self._inodes]
-        self._numbers = {n: offset // SLOT for n, offset in zip(nodes, self._offsets, strict=True)}
+        self._numbers = {n: offset // SLOT for n, offset in zip(self._nodes, self._offsets, strict=True)}
         self._meta_blocks = blocks(room.end)
-        self._data: list[tuple[Inode, Content | None]] = []
-        """What is in the data area, in order."""
-        self.end = self._meta_blocks + blocks(len(self._xattrs.shared))
+        self._behind_meta = first + self._meta_blocks
+        self.end = self._behind_meta + blocks(len(self._xattrs.shared))
         self._places = self._lay()
         if self.end >= NOWHERE:
             raise ValueError("the tree is too large for EROFS")
@@ -96,23 +148,24 @@ class _Writer:
                 yield from self._file(item, content)
 
     def _inode(self, node: Node) -> Inode:
-        gaps: tuple[bool, ...] = ()
+        data: tuple[bool, ...] | Packed | None = None
         if isinstance(node.entry, File):
             size = node.entry.content.size
-            gaps = self._holes[self._same[node.entry.content]]
+            content = self._same[node.entry.content]
+            data = self._packed.get(content) or self._holes[content]
         elif isinstance(node.entry, Directory):
             size = self._listings[node].size
         else:
             size = len(node.target)
-        return inode(node, size, self._xattrs.body(node.entry), self._settings.mtime, gaps)
+        return inode(node, size, self._xattrs.body(node.entry), self._settings.mtime, data)
 
     def _lay(self) -> list[_Place]:
         """Give every inode's data its blocks."""
         places: list[_Place] = []
         known: dict[tuple[Content, int], _Place] = {}
         for item in self._inodes:
-            if not item.blocks:
-                places.append(_Place())
+            if item.packed or not item.blocks:
+                places.append(_Place(item.packed.start if item.packed else NOWHERE))
                 continue
             content = self._content(item)
             # Two files of the same bytes differ in blocks when the end of one does not fit behind its inode.
@@ -141,27 +194,30 @@ class _Writer:
         return _Place(chunks=tuple(NOWHERE if gap else self._take(s) for gap, s in zip(item.holes, sizes, strict=True)))
 
     def _metadata(self) -> Iterator[bytes]:
-        """The superblock and the metadata area, in the order of the places."""
-        at = BLOCK
-        head = bytearray()
+        """The metadata area; at the beginning of the image it has the superblock in it."""
+        pieces = self._pieces()
+        if not self._first:
+            head = bytearray()
+            while len(head) < BLOCK:
+                head += next(pieces)
+            yield self.superblock(bytes(head[SUPERBLOCK + SUPERBLOCK_SIZE : BLOCK]))
+            yield bytes(head[BLOCK:])
+        yield from pieces
+
+    def _pieces(self) -> Iterator[bytes]:
+        """All inodes with what stands behind them, in the order of their places, with zeros between."""
+        at = 0
         for offset, item, place in sorted(zip(self._offsets, self._inodes, self._places, strict=True), key=_offset):
             data = item.encode(place.start) + self._behind(item, place)
-            if offset < BLOCK:
-                head += bytes(offset - len(head) - SUPERBLOCK if head else offset - SUPERBLOCK)
-                head += data
-                continue
-            if head:
-                yield self._superblock(bytes(head))
-                head.clear()
             yield bytes(offset - at) + data
             at = offset + len(data)
-        if head:
-            yield self._superblock(bytes(head))
         yield bytes(self._meta_blocks * BLOCK - at)
 
     def _behind(self, item: Inode, place: _Place) -> bytes:
         if item.holes:
             return struct.pack(f"<{len(place.chunks)}I", *place.chunks)
+        if item.packed and item.packed.index:
+            return bytes(item.index - item.head) + item.packed.index
         if not item.tail:
             return b""
         if isinstance(item.node.entry, Directory):
@@ -170,21 +226,26 @@ class _Writer:
         _check(tail, item.tail)
         return tail
 
-    def _superblock(self, rest: bytes) -> bytes:
-        """The first block; *rest* are inodes in it, with zeros where the superblock goes."""
+    def superblock(self, rest: bytes, chosen: Compressor | None = None) -> bytes:
+        """The first block; *rest* is what comes behind the superblock, *chosen* what the data is compressed with."""
         settings = self._settings
         incompatible = CHUNKED_FILES if any(i.holes for i in self._inodes) else 0
+        methods = 0
+        if chosen:
+            incompatible |= PADDED | DESCRIBED
+            methods = 1 << chosen.number
+            rest = struct.pack("<H", len(chosen.settings)) + chosen.settings
         number = self._offsets[0] // SLOT
         if number > ROOT_LIMIT:
             raise ValueError("the root's inode is too far from the beginning for EROFS")
         fields = (
-            *(CHECKSUM | MTIME, BLOCK_BITS, 0, number, len(self._inodes), settings.mtime, 0, self.end, 0),
-            *(self._meta_blocks, settings.uuid, settings.label, incompatible, 0, 0, 0, 0, 0, 0, 0, 0),
+            *(CHECKSUM | MTIME, BLOCK_BITS, 0, number, len(self._inodes), settings.mtime, 0, self.end, self._first),
+            *(self._behind_meta, settings.uuid, settings.label, incompatible, methods, 0, 0, 0, 0, 0, 0, 0),
         )
         form = "<IIIBBHQQIIII16s16sIHHHBBIQB23x"
-        block = (struct.pack(form, MAGIC, 0, *fields) + rest[128:]).ljust(BLOCK - SUPERBLOCK, b"\0")
-        checked = struct.pack(form, MAGIC, register(block), *fields) + block[128:]
-        return bytes(SUPERBLOCK) + checked
+        rest = rest.ljust(BLOCK - SUPERBLOCK - SUPERBLOCK_SIZE, b"\0")
+        checked = struct.pack(form, MAGIC, register(struct.pack(form, MAGIC, 0, *fields) + rest), *fields)
+        return bytes(SUPERBLOCK) + checked + rest
 
     def _file(self, item: Inode, content: Content) -> Iterator[bytes]:
         if not item.holes:

@@ -14,8 +14,8 @@ SLOT = 32
 SUPERBLOCK = 1024
 SUPERBLOCK_SIZE = 128
 NOWHERE = 0xFFFFFFFF
-# Data layouts: blocks in a row; the same with the tail behind the inode; chunks found through a map.
-PLAIN, INLINE, CHUNKED = 0, 2, 4
+# Data layouts: blocks in a row; compressed, with an index; blocks and a tail behind the inode; chunks found by a map.
+PLAIN, COMPRESSED, INLINE, CHUNKED = 0, 1, 2, 4
 
 
 def blocks(size: int) -> int:

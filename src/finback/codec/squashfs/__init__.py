@@ -1,8 +1,8 @@
 """SquashFS 4.0 images: read-only, compressed, mounted by Linux.
 
-Subset: zstd, zlib, xz or no compression; blocks of 4 KiB to 1 MiB; files with fragments, holes, and duplicates stored
-once; hard links, symbolic links, devices, fifos, sockets; extended attributes; directory index; export table. Not
-written: compressor options, LZ4, LZO, tail packing of files that are longer than a block.
+Subset: zstd, zlib, xz, LZ4 or no compression; blocks of 4 KiB to 1 MiB; files with fragments, holes, and duplicates
+stored once; hard links, symbolic links, devices, fifos, sockets; extended attributes; directory index; export table.
+Not written: compressor options but LZ4's, which must be there, LZO, tail packing of files that are longer than a block.
 
 The image is the same for any number of threads.
 
@@ -32,7 +32,7 @@ MAGIC = 0x73717368
 # What devices are read in; the kernel does not look beyond the end of one.
 PADDING = 4096
 NOWHERE = 0xFFFFFFFFFFFFFFFF
-DUPLICATES, EXPORTABLE, NO_XATTRS = 0x40, 0x80, 0x200
+DUPLICATES, EXPORTABLE, NO_XATTRS, OPTIONS = 0x40, 0x80, 0x200, 0x400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Settings:
     """How an image is made."""
 
     method: str = "zstd"
-    """`zstd`, `gzip`, `xz` or `none`."""
+    """`zstd`, `gzip`, `xz`, `lz4` or `none`."""
     level: int | None = None
     """None: the method's default."""
     block_size: int = 131072
@@ -66,7 +66,8 @@ def encode(entries: Iterable[AnyEntry], read: Reader, settings: Settings = Setti
     nodes = list(inodes(top))
     contents: list[Content] = [n.entry.content for n in nodes if isinstance(n.entry, File)]
     same = firsts(contents, read)
-    area = DataArea(squeezer, size, HEAD)
+    yield squeezer.options
+    area = DataArea(squeezer, size, HEAD + len(squeezer.options))
     yield from area.pack(dict.fromkeys(same[c] for c in contents), read, settings.workers or os.cpu_count() or 1)
     xattrs = Xattrs(squeezer)
     made = Inodes(squeezer, xattrs)
@@ -90,7 +91,7 @@ def encode(entries: Iterable[AnyEntry], read: Reader, settings: Settings = Setti
     position += len(listed)
     yield listed
     yield b"\0" * (-position % PADDING)
-    flags = DUPLICATES | EXPORTABLE | (NO_XATTRS if found is None else 0)
+    flags = DUPLICATES | EXPORTABLE | (NO_XATTRS if found is None else 0) | (OPTIONS if squeezer.options else 0)
     inode_table, directory_table, fragment_table, export_table, id_table = starts
     return struct.pack(
         "<IIIIIHHHHHHQQQQQQQQ",

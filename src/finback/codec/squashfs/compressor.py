@@ -1,17 +1,22 @@
 """The compressors that SquashFS names, each as a function from a block to bytes.
 
 A block is compressed by itself, with a context of its own, so that its bytes depend on nothing but the block, the
-level and the library. LZ4 and LZO are left out: the standard library has neither.
+level and the library. LZO is left out: no library for it is kept up.
 
 Source: Documentation/filesystems/squashfs.rst; squashfs_fs.h in the kernel for the numbers.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-ZLIB, XZ, ZSTD = 1, 4, 6
+from finback.codec import lz4
+
+ZLIB, XZ, LZ4, ZSTD = 1, 4, 5, 6
+# A block of metadata that is not compressed.
+METADATA = 1 << 15
 GZIP_LEVEL = 9
 ZSTD_LEVEL = 3
 XZ_PRESET = 6
@@ -24,6 +29,8 @@ class Compressor:
     number: int
     compress: Callable[[bytes], bytes | None]
     """None: this compressor leaves all blocks as they are."""
+    options: bytes = b""
+    """What stands behind the superblock, where the format asks for it."""
 
     def squeeze(self, block: bytes) -> tuple[bytes, bool]:
         """*block* as it is stored, and whether that is compressed: only when it saves something."""
@@ -32,13 +39,13 @@ class Compressor:
 
 
 def compressor(method: str, level: int | None, block_size: int) -> Compressor:
-    """The compressor for `zstd`, `gzip`, `xz` or `none`; None is the method's default level.
+    """The compressor for `zstd`, `gzip`, `xz`, `lz4` or `none`; None is the method's default level.
 
     Raises:
         ValueError: unknown method or level.
 
     """
-    limits = {"zstd": (1, 22), "gzip": (1, 9), "xz": (0, 9)}
+    limits = {"zstd": (1, 22), "gzip": (1, 9), "xz": (0, 9), "lz4": (1, lz4.TOP)}
     low, high = limits.get(method, (0, 0))
     if level is not None and not low <= level <= high:
         raise ValueError(f"level {level} of {method} is not between {low} and {high}")
@@ -48,6 +55,10 @@ def compressor(method: str, level: int | None, block_size: int) -> Compressor:
         return _gzip(GZIP_LEVEL if level is None else level)
     if method == "xz":
         return _xz(XZ_PRESET if level is None else level, block_size)
+    if method == "lz4":
+        # A version, and whether it was made by LZ4 HC.
+        options = struct.pack("<HII", METADATA | 8, 1, level is not None)
+        return Compressor(LZ4, lambda block: lz4.compress(block, level), options)
     if method == "none":
         # A superblock names some compressor; zlib is the one that every reader has.
         return Compressor(ZLIB, lambda _: None)

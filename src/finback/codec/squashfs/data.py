@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from finback.codec.cut import cut
 from finback.codec.squashfs.compressor import Compressor
 from finback.tree.content import Content, Reader
 
@@ -121,7 +122,7 @@ class DataArea:
     def _blocks(self, content: Content, read: Reader) -> Iterator[_Job]:
         file = self._long[content] = _File()
         size = 0
-        for raw in _cut(read(content), self._block_size):
+        for raw in cut(read(content), self._block_size):
             size += len(raw)
             file.sizes.append(0)
             if raw == self._zeros or raw == self._zeros[: len(raw)]:
@@ -148,16 +149,3 @@ class DataArea:
 def _check(content: Content, size: int) -> None:
     if size != content.size:
         raise ValueError(f"a content of {content.size} bytes gave {size}")
-
-
-def _cut(chunks: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
-    """*chunks* cut anew into blocks of *size* bytes; the last may be shorter."""
-    held = b""
-    for chunk in chunks:
-        data = held + chunk if held else bytes(chunk)
-        whole = len(data) - len(data) % size
-        for at in range(0, whole, size):
-            yield data[at : at + size]
-        held = data[whole:]
-    if held:
-        yield held
