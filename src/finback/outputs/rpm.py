@@ -23,7 +23,7 @@ def image(system: System, contents: Contents, options: Options) -> Disk:
     made = package(system, contents, options)
     read = made.bodies.reader(contents)
     files = [_owned(e, made, read) for e in made.files]
-    files.append(rpm.Owned(entry=File(path=made.entry, mtime=system.epoch), flags=rpm.GHOST))
+    files.append(rpm.Owned(entry=File(path=made.entry, mtime=system.epoch), flags=rpm.GHOST, verify=rpm.VERIFY_CONTENT))
     files.sort(key=lambda f: f.entry.path.rpartition("/")[::2])
     unpacked = _Count()
     archive = cpio.encode((replace(f.entry, path=f"./{f.entry.path}") for f in files if not f.flags & rpm.GHOST), read)
