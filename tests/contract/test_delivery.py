@@ -35,6 +35,7 @@ def test_netboot_has_what_its_scripts_name(tmp_path: Path) -> None:
     assert files[words[words.index("INITRD") + 1]] == plain["-initrd.img"]
     assert words[-1] == "console=ttyS0"
     assert {"pxelinux.0", "ldlinux.c32"} <= set(files)
+    assert files["boot.efi"] == outputs("uki", tmp_path / "c")[".efi"]
 
 
 def test_the_layout_is_whole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -160,6 +161,14 @@ def test_a_format_says_what_it_is(name: str) -> None:
     assert FORMATS.summary(name).endswith(".")
     page = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
     assert f"`{name}`" in page.read_text()
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_format_has_a_case_in_the_documents(name: str) -> None:
+    """A command or a YAML file with it, which `tests/docs` runs or loads."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "formats.md").read_text()
+    asked = re.findall(r"--format (\S+)", page) + re.findall(r"- format: (\S+)", page)
+    assert name in {form for names in asked for form in names.split(",")}
 
 
 def initrd_entries(data: bytes, decompress: bool) -> list:

@@ -1,4 +1,4 @@
-"""What machines need to boot over the network, in one tar for a TFTP or HTTP server: for iPXE, and PXELINUX on a BIOS.
+"""What machines need to boot over the network, in one tar for a TFTP or HTTP server: for iPXE, PXELINUX and UEFI.
 
 Names in the scripts are relative: iPXE takes them from where its script came from, PXELINUX from its own folder.
 
@@ -13,13 +13,13 @@ from finback.assemble.system import Contents, Piece, System
 from finback.codec import tar
 from finback.outputs import Format, Options, Written
 from finback.outputs._bodies import Bodies
-from finback.outputs._boot import one_line, parts, program
+from finback.outputs._boot import SYSTEMD_BOOT, UEFI, one_line, parts, program, unified
 from finback.outputs.tar import TAR
 from finback.tree.content import Content, Inline
 from finback.tree.entry import Directory, File
 
 PXELINUX = "pxelinux"
-LOADERS: dict[str, tuple[str, ...]] = {"amd64": (PXELINUX,), "arm64": (), "riscv64": (), "s390x": ()}
+LOADERS: dict[str, tuple[str, ...]] = {**UEFI, "amd64": (PXELINUX, *UEFI["amd64"]), "s390x": ()}
 
 
 def _archive(system: System, contents: Contents, options: Options) -> Iterator[Piece]:
@@ -33,8 +33,11 @@ def _archive(system: System, contents: Contents, options: Options) -> Iterator[P
         "initrd.img": bodies.add("initrd.img", made.initrd),
         "kernel": bodies.add("kernel", made.kernel),
     }
-    if LOADERS[system.platform.architecture]:
+    loaders = LOADERS[system.platform.architecture]
+    if PXELINUX in loaders:
         files |= _pxelinux(contents, cmdline)
+    if SYSTEMD_BOOT in loaders:
+        files["boot.efi"] = bodies.add("boot.efi", unified(system, contents, options))
     epoch = system.epoch
     entries: list[Directory | File] = [File(path=p, mtime=epoch, content=c) for p, c in files.items()]
     entries += [Directory(path=f, mtime=epoch) for f in dict.fromkeys(p.rpartition("/")[0] for p in files) if f]
