@@ -164,7 +164,7 @@ def plan_system(
         frozen=inputs.frozen,
     )
     plan = resolve(request, workspace.catalogue() if look_up else None, _HostFiles(inputs, workspace))
-    _note_substitutes(plan, workspace)
+    _note_substitutes(plan, spec, workspace)
     _warn_of_missing_files(plan, workspace)
     if look_up and not inputs.frozen:
         new = replace(lock.with_plan(plan), extends={p.reference: p.digest for p in loaded.parents})
@@ -218,9 +218,11 @@ def _substitute(inputs: Inputs, workspace: Workspace) -> Substitute:
     return substitute(rules, answer if inputs.library else None)
 
 
-def _note_substitutes(plan: Plan, workspace: Workspace) -> None:
+def _note_substitutes(plan: Plan, spec: Spec, workspace: Workspace) -> None:
     for pin in dict.fromkeys((i.substitutes, i.reference) for i in plan.images if i.substitutes):
         workspace.emit(Noted(text=f"{pin[0]} is answered by {pin[1].removeprefix('docker.io/')}"))
+    if spec.kernel and spec.kernel.ucode and plan.kernel and not plan.kernel.ucode:
+        workspace.emit(Noted(text=f"{spec.kernel.ucode} is left out: the library's kernel has no microcode"))
 
 
 def _warn_of_missing_files(plan: Plan, workspace: Workspace) -> None:

@@ -171,7 +171,7 @@ class _Resolver:
             binary=kernel.binary or "kernel",
             tar="" if tar == "none" else tar,
             tar_required=kernel.tar not in (None, "", "none"),
-            ucode=kernel.ucode or "",
+            ucode="" if _without_microcode(found[0].pin) else kernel.ucode or "",
             origin=kernel.origin,
         )
 
@@ -320,3 +320,8 @@ def resolved_spec(spec: Spec, plan: Plan) -> Spec:
         onshutdown=renew(spec.onshutdown, plan.onshutdown),
         services=renew(spec.services, plan.services),
     )
+
+
+def _without_microcode(kernel: ImagePin) -> bool:
+    """A kernel of the library answers for another, which has what Debian's main archive has not."""
+    return bool(kernel.substitutes) and kernel.reference.startswith("docker.io/finback/")

@@ -1,0 +1,227 @@
+"""LinuxKit's examples, unmodified, with images from the library: they boot and do what they say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from finback.app import machine as machines
+from finback.app import run, session
+from finback.app.machine import Running
+from finback.backends import Disk, Forward
+from finback.ground.diagnostic import FinbackError
+from finback.ground.event import silent
+from finback.host import probe
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "fixtures" / "linuxkit"
+CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+GIB = 1 << 30
+HOST = "127.0.0.1"
+
+pytestmark = [
+    pytest.mark.boot,
+    pytest.mark.archive,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("boot"),
+    pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
+]
+
+
+@dataclass(frozen=True)
+class Guest:
+    """An example that runs."""
+
+    machine: Running
+
+    def say(self, *words: str, service: str = "", source: int | None = None) -> tuple[int, str]:
+        """What comes of a command, in the machine or in a container: its status and all that it writes."""
+        said = bytearray()
+        request = session.Request(words=words, service=service, source=source, timeout=240)
+        status = session.execute(self.machine, request, said.extend, said.extend)
+        return status, said.decode("utf-8", "replace")
+
+    def until(self, holds: Callable[[], object], seconds: float = 300) -> None:
+        """Wait until *holds*."""
+        limit = time.monotonic() + seconds
+        while not holds():
+            assert self.machine.alive, self.console
+            assert time.monotonic() < limit, self.console
+            time.sleep(1)
+
+    def shows(self, text: str, *words: str, service: str = "", seconds: float = 300) -> None:
+        """Wait until a command ends well and says *text*."""
+        last: list[object] = []
+
+        def holds() -> bool:
+            try:
+                status, said = self.say(*words, service=service)
+            except FinbackError as failure:
+                last[:] = [failure]
+                return False
+            last[:] = [status, said]
+            return status == 0 and text in said
+
+        try:
+            self.until(holds, seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{words}: {last}\n{failure}") from None
+
+    def port(self, guest: int) -> int:
+        """The port of this machine that leads to one of the guest."""
+        return next(f.host for f in self.machine.forwards if f.guest == guest)
+
+    @property
+    def console(self) -> str:
+        """The end of what the console shows."""
+        return self.machine.console.read_text(errors="replace")[-6000:]
+
+
+def build(folder: Path, name: str, *more: str) -> None:
+    """Build the example *name* into *folder*, for a user whose home that is."""
+    shutil.copy(EXAMPLES / f"{name}.yml", folder)
+    env = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": CACHE}
+    command = [sys.executable, "-m", "finback", "build", "--library", "--format", "kernel+initrd", *more, f"{name}.yml"]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running(
+    folder: Path, name: str, *, memory: int = 1024, disks: tuple[Disk, ...] = (), ports: tuple[int, ...] = (),
+    data: bytes | None = None,
+) -> Iterator[Guest]:  # fmt: skip
+    """The example *name*, built and run until the block ends."""
+    build(folder, name)
+    request = run.Request(
+        prefix=folder / name,
+        memory=memory,
+        disks=disks,
+        forwards=tuple(Forward(host=probe.free_port(HOST), guest=p, address=HOST) for p in ports),
+        accelerator="tcg",
+        data=data,
+        state=folder / "state",
+    )
+    machine = run.start(request, silent)
+    try:
+        yield Guest(machine)
+    finally:
+        machines.stop(machine, 0)
+
+
+def test_redis_answers(tmp_path: Path) -> None:
+    with running(tmp_path, "redis-os", ports=(6379,)) as guest:
+        guest.until(lambda: probe.tcp(HOST, guest.port(6379), b"PING\r\n", b"PONG", 5)[0])
+
+
+def test_sshd_lets_in_who_has_the_key(tmp_path: Path) -> None:
+    keys = tmp_path / ".ssh"
+    keys.mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", keys / "id_rsa"], check=True)
+    with running(tmp_path, "sshd", ports=(22,)) as guest:
+        assert_login(guest, keys / "id_rsa")
+
+
+def assert_login(guest: Guest, key: Path) -> None:
+    """Make sure that *key* opens the guest, and no password nor another key does."""
+
+    def ssh(*options: str) -> subprocess.CompletedProcess[str]:
+        known = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"]
+        command = ["ssh", "-F", "none", "-p", str(guest.port(22)), *known, "-o", "BatchMode=yes", *options]
+        return subprocess.run(
+            [*command, f"root@{HOST}", "echo got in"], capture_output=True, text=True, timeout=120, check=False
+        )
+
+    guest.until(lambda: probe.tcp(HOST, guest.port(22), b"", b"SSH-2.0", 5)[0])
+    done = ssh("-i", str(key))
+    assert done.stdout == "got in\n", done.stderr
+    other = key.parent / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    assert "Permission denied" in ssh("-i", str(other)).stderr
+
+
+def test_docker_runs_a_container_of_an_image_that_is_loaded(tmp_path: Path) -> None:
+    finback = [sys.executable, "-m", "finback"]
+    subprocess.run([*finback, "component", "build", "busybox"], check=True, capture_output=True)
+    archive = tmp_path / "busybox.tar"
+    command = [*finback, "cache", "export", "finback/busybox", "--format", "docker", "--outfile", str(archive)]
+    subprocess.run(command, check=True)
+    with running(tmp_path, "docker", memory=2048, disks=(Disk(size=2 * GIB),)) as guest:
+        guest.shows("Server Version", "docker", "info", service="docker", seconds=600)
+        with archive.open("rb") as source:
+            status, said = guest.say("docker", "load", service="docker", source=source.fileno())
+        assert status == 0, said
+        status, said = guest.say("docker", "run", "--rm", "finback/busybox", "echo", "in a container", service="docker")
+        assert (status, "in a container" in said) == (0, True), said
+        guest.shows(" /var/lib/docker ", "cat", "/proc/mounts")
+
+
+def test_node_exporter_serves_metrics(tmp_path: Path) -> None:
+    with running(tmp_path, "node_exporter", ports=(9100,)) as guest:
+
+        def metrics() -> bool:
+            found = probe.http(HOST, guest.port(9100), "/metrics", 10)
+            return not isinstance(found, str) and b"node_memory_MemTotal_bytes" in found[1]
+
+        guest.until(metrics)
+
+
+def test_wireguards_services_talk_through_the_tunnel(tmp_path: Path) -> None:
+    with running(tmp_path, "wireguard") as guest:
+        guest.shows("nginx", "busybox", "wget", "-T", "10", "-O", "-", "http://192.168.2.1/", service="getty")
+        # The tunnel is all that these services have.
+        status, said = guest.say("busybox", "ip", "-o", "link", service="getty")
+        assert (status, "wg1" in said, "eth0" in said) == (0, True, False), said
+
+
+def test_swap_is_on_and_encrypted(tmp_path: Path) -> None:
+    with running(tmp_path, "swap", disks=(Disk(size=2 * GIB),)) as guest:
+        guest.shows("/dev/dm-0", "cat", "/proc/swaps")
+        guest.shows("swap", "ls", "/dev/mapper")
+
+
+def test_dm_crypt_maps_the_disk(tmp_path: Path) -> None:
+    with running(tmp_path, "dm-crypt", disks=(Disk(size=GIB, bus="scsi"),)) as guest:
+        guest.shows("secret things", "cat", "/var/secure_storage/secrets")
+        guest.shows("/dev/mapper/crypt_dev /var/secure_storage", "cat", "/proc/mounts")
+    assert b"secret things" not in next((tmp_path / "state").glob("disk*")).read_bytes()
+
+
+def test_dm_crypt_maps_a_file(tmp_path: Path) -> None:
+    with running(tmp_path, "dm-crypt-loop", disks=(Disk(size=GIB, bus="scsi"),)) as guest:
+        guest.shows("secret things", "cat", "/var/secure_storage/secrets")
+        guest.shows("/dev/mapper/crypt_loop_dev /var/secure_storage", "cat", "/proc/mounts")
+
+
+def test_logs_are_written(tmp_path: Path) -> None:
+    with running(tmp_path, "logging") as guest:
+        guest.shows("hello ", "sh", "-c", "cat /var/log/write-to-the-logs*")
+        guest.shows("Linux version", "sh", "-c", "cat /var/log/kmsg*")
+
+
+def test_the_address_is_as_the_file_says(tmp_path: Path) -> None:
+    with running(tmp_path, "static-ip") as guest:
+        guest.shows("inet 10.10.1.225/24", "ip", "address", "show", "dev", "eth0")
+        guest.shows("default via 10.10.1.100 dev eth0", "ip", "route")
+        guest.shows("nameserver 10.10.1.101", "cat", "/etc/resolv.conf")
+
+
+def test_volumes_are_blank_and_populated(tmp_path: Path) -> None:
+    with running(tmp_path, "volumes") as guest:
+        guest.shows("", "sh", "-c", "ls -d /run/containerd || ls -d /run/finback")
+        guest.until(lambda: "nginx" in guest.say("ps")[1])
+        root = "/containers/volumes"
+        guest.shows("busybox", "ls", f"{root}/alpine/merged/usr/bin")
+        guest.shows("/blank", "sh", "-c", "cat /proc/$(pidof -s nginx)/mounts")
+        written = "touch /proc/$(pidof -s nginx)/root/blank/new /proc/$(pidof -s nginx)/root/alpine/new"
+        guest.shows("", "sh", "-c", written)
+        guest.shows("new", "ls", f"{root}/blank/merged")
+        guest.shows("new", "ls", f"{root}/alpine/merged")
