@@ -91,8 +91,14 @@ def get(name: str) -> Assembly:
     )
 
 
-def begin(place: Path, assembly: Assembly) -> Path:
-    """Make the folder *place*, with a copy of *assembly* that is called as the folder is: its YAML file.
+EXTENSION = """\
+# What is given here is laid over the assembly, which `finback assembly show {name}` prints.
+extends: finback/{name}
+"""
+
+
+def begin(place: Path, assembly: Assembly, *, extend: bool = False) -> Path:
+    """Make the folder *place* with a YAML file that is called as the folder is: a copy of *assembly*, or an extension.
 
     Raises:
         FinbackError: F412, *place* is there already; F403 no space, F404 not permitted, F405 any other trouble.
@@ -101,6 +107,12 @@ def begin(place: Path, assembly: Assembly) -> Path:
     if place.exists() or place.is_symlink():
         raise error("F412", f"{place} is there already", help="give another name, or remove it")
     with folder.placed(place) as temporary:
+        if extend:
+            temporary.mkdir()
+            text = EXTENSION.format(name=assembly.name)
+            with file.writing(temporary / f"{place.name}.yml") as out:
+                out.write(text.encode())
+            return place / f"{place.name}.yml"
         shutil.copytree(assembly.folder, temporary, ignore=shutil.ignore_patterns(README, "*.lock"))
         (temporary / assembly.path.name).rename(temporary / f"{place.name}.yml")
     return place / f"{place.name}.yml"

@@ -45,16 +45,17 @@ def show(name: str, as_json: bool) -> None:
 
 @COMMAND.command("new")
 @click.option("--from", "origin", required=True, metavar="NAME", help="The assembly to begin with.")
+@click.option("--extend", is_flag=True, help="Write a file that extends the assembly, instead of a copy of it.")
 @click.argument("place", metavar="FOLDER", type=click.Path(path_type=Path))
-def new(place: Path, origin: str) -> None:
-    """Make FOLDER with a copy of an assembly, whose YAML file is called as the folder is.
+def new(place: Path, origin: str, extend: bool) -> None:
+    """Make FOLDER with a YAML file that is called as the folder is: a copy of an assembly.
 
     \b
     finback assembly new shop --from nginx    makes shop/shop.yml
     """  # noqa: D301
     from finback.app.assembly import begin, get
 
-    made = begin(place, get(origin))
+    made = begin(place, get(origin), extend=extend)
     click.echo(made)
     click.echo(f"  to build it   finback build {made}\n  to test it    finback test {made}", err=True)
 

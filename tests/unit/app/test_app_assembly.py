@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from finback.app.assembly import begin, get, names
+from finback.app.planning import Inputs, load_inputs
+from finback.app.workspace import Workspace
 from finback.cli import cli
 from finback.component.library import Library
 from finback.ground.diagnostic import FinbackError
+from finback.ground.event import silent
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = names()
@@ -44,6 +47,12 @@ def test_a_system_begins_with_an_assembly(tmp_path: Path) -> None:
     with pytest.raises(FinbackError, match="there already"):
         begin(tmp_path / "shop", get("nginx"))
     assert [p.name for p in tmp_path.iterdir()] == ["shop"]
+
+
+def test_a_system_extends_an_assembly(tmp_path: Path) -> None:
+    made = begin(tmp_path / "shop", get("nginx"), extend=True)
+    spec = load_inputs(Inputs(files=(str(made),)), Workspace(emit=silent))
+    assert [s.name for s in spec.services or ()] == ["rngd", "nginx"]
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
