@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finback.component.library import Component, Library
+from finback.component.privilege import is_run
 from finback.component.proof import Proof
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.model import Item, Kernel, Spec
@@ -80,7 +81,7 @@ class Machine:
         network = () if any(i.name == NETWORK.name for i in items["onboot"]) else (NETWORK,)
         return Spec(
             kernel=Kernel(image=first.kernel or KERNEL, cmdline=" ".join(words)),
-            init=("finback/init", *(first.init or ())),
+            init=tuple(dict.fromkeys(("finback/init", *(first.init or ())))),
             volumes=self._once(s.proof.volumes for s in self.subjects) or None,
             onboot=(*network, *items["onboot"]),
             onshutdown=items["onshutdown"] or None,
@@ -103,7 +104,7 @@ def subject(component: Component, changes: Mapping[str, Any] | None = None, vari
     """The test of *component*, its own containers with the settings *changes* in place of theirs."""
     proof = component.definition.test or Proof()
     image = f"finback/{component.name}"
-    if not _names(proof, image):
+    if is_run(component.definition) and not _names(proof, image):
         proof = replace(proof, services=(Item(name=component.name, image=image), *(proof.services or ())))
     if changes:
         sections: dict[str, Any] = {
@@ -157,6 +158,7 @@ def _claims(one: Subject, library: Library) -> dict[str, object]:
         claims["data"] = proof.data
     claims |= {f"volume {v.name}": v for v in proof.volumes or ()}
     claims |= {f"file {f.path.strip('/')}": f for f in proof.files or ()}
+    claims[f"item {NETWORK.name}"] = NETWORK
     for item in _items(proof):
         claims[f"item {item.name}"] = item
         claims |= dict.fromkeys(_exclusive(item, library), item)

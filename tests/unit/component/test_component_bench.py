@@ -10,7 +10,7 @@ from finback.ground.source import Source
 from finback.spec.dump import to_yaml
 from finback.spec.load import load_spec
 
-WEB = "config: {exposedPorts: [80/tcp]}\ntest: {expect: [{http: {port: 80}}]}"
+WEB = "config: {cmd: [w], exposedPorts: [80/tcp]}\ntest: {expect: [{http: {port: 80}}]}"
 QUIET = "test: {expect: [{console: done}]}"
 
 
@@ -32,9 +32,9 @@ def machines(known: Library, most: int = 8) -> list[list[str]]:
         (QUIET, QUIET, True),
         (WEB, QUIET, True),
         (WEB, WEB, False),
-        ("config: {exposedPorts: [80/tcp]}\n" + QUIET, WEB, False),
-        ("config: {exposedPorts: [80/tcp]}\nlabel: {net: new}\n" + QUIET, WEB, True),
-        ("config: {exposedPorts: [80/udp]}\n" + QUIET, WEB, True),
+        ("config: {cmd: [w], exposedPorts: [80/tcp]}\n" + QUIET, WEB, False),
+        ("config: {cmd: [w], exposedPorts: [80/tcp]}\nlabel: {net: new}\n" + QUIET, WEB, True),
+        ("config: {cmd: [w], exposedPorts: [80/udp]}\n" + QUIET, WEB, True),
         ("test: {kernel: finback/kernel-host, expect: [{console: x}]}", QUIET, False),
         ("test: {cmdline: quiet, expect: [{console: x}]}", QUIET, False),
         ("test: {init: [finback/runc], expect: [{console: x}]}", QUIET, False),
@@ -65,7 +65,7 @@ def test_no_machine_is_fuller_than_asked_for(tmp_path: Path) -> None:
 
 def test_the_machine_has_each_thing_once_and_all_that_is_asked(tmp_path: Path) -> None:
     items = "services: [{name: db, image: finback/db}], onboot: [{name: s, image: finback/c}]"
-    shared = f"test: {{{items}, expect: [{{console: x}}]}}"
+    shared = f"config: {{cmd: [w]}}\ntest: {{{items}, expect: [{{console: x}}]}}"
     known = library(tmp_path, a=shared, b=shared, c=QUIET, db=WEB)
     subjects = tuple(subject(known.get(n)) for n in ("a", "b", "db"))
     spec = Machine(subjects=subjects).spec("ttyS0")
