@@ -58,8 +58,8 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """What it is called."""
-        return self.subjects[0].component.name
+        """What it is called; no two machines with different subjects share it."""
+        return self.subjects[0].name.replace(" ", "-").replace("/", "_")
 
     @property
     def memory(self) -> int:
