@@ -28,7 +28,7 @@ class Tested:
     passed: bool
     seconds: int
     """From the start of the machine until all held. Other tests may have run in it."""
-    tests: tuple[str, ...]
+    tests: tuple[str, ...] | None = None
     """What was asked."""
     origin: Origin = origin()
 
@@ -42,7 +42,7 @@ def record_test(verdict: Verdict, architecture: str) -> None:
         f"architecture: {architecture}",
         f"passed: {'true' if trial.passed else 'false'}",
         f"seconds: {round(trial.seconds)}",
-        "tests:",
+        *(["tests:"] if trial.outcomes else []),
         *(f"  - {_quoted(o.name)}" for o in trial.outcomes),
     ]
     with file.writing(component.folder / TESTED) as out:
