@@ -75,9 +75,10 @@ def test_linter(command: list[str]) -> None:
 @pytest.mark.tools
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
 def test_shell_scripts() -> None:
-    guest = ROOT / "components/init/rootfs"
-    parts = sorted(p for p in (guest / "usr/lib/finback").rglob("*") if p.is_file() and p.name != "timeout-kill")
-    scripts = [guest / "init", *parts, ROOT / "scripts/setup-system"]
+    components = ROOT / "components"
+    found = (p for c in ("init", "disks") for p in (components / c / "rootfs/usr/lib/finback").rglob("*"))
+    parts = sorted(p for p in found if p.is_file() and p.name != "timeout-kill")
+    scripts = [components / "init/rootfs/init", *parts, ROOT / "scripts/setup-system"]
     done = subprocess.run(
         ["shellcheck", "-x", "-e", "SC1091,SC2154", *scripts], capture_output=True, text=True, check=False
     )

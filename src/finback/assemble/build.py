@@ -20,9 +20,11 @@ from finback.host.store import Store
 from finback.resolve.plan import ImagePin, Plan, VolumePlan
 from finback.spec.ordering import waves
 from finback.tree.content import Inline
-from finback.tree.entry import AnyEntry, File
+from finback.tree.entry import AnyEntry, Directory, File
 
 FILES = "linuxkit.files"
+# Folders on which the guest mounts memory.
+MADE_AT_RUN_TIME = ("run", "tmp", "var")
 
 
 def build(plan: Plan, store: Store) -> System:
@@ -46,6 +48,7 @@ def build(plan: Plan, store: Store) -> System:
     parts += _container_images(plan)
     # What is there already, so that it is not made again with another mode.
     known = {*root.directories, *root.links}
+    parts += _mount_points(plan, root, known)
     parts += _bundles(plan, known)
     parts += _files(plan, root, known)
     return System(
@@ -91,6 +94,17 @@ def _container_images(plan: Plan) -> list[Part]:
             prefix = image_path(digest).lstrip("/")
             parts[digest] = _image(container.image, location, prefix, "container", container.origin)
     return list(parts.values())
+
+
+def _mount_points(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
+    """Folders to mount on, where they are not made at run time."""
+    parts: list[Part] = []
+    for place in plan.mount_points:
+        path = root.place(place.lstrip("/"))
+        if path.split("/")[0] not in MADE_AT_RUN_TIME and path not in known:
+            entries = tuple(own_files.with_parents([Directory(path=path, mtime=plan.epoch)], known, plan.epoch))
+            parts.append(OwnPart(source=FILES, location="mount_points", entries=entries))
+    return parts
 
 
 def _bundles(plan: Plan, known: set[str]) -> list[Part]:

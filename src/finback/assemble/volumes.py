@@ -13,7 +13,8 @@ from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
 from finback.resolve.plan import Container, Plan, VolumePlan
 from finback.spec.mount import parse_bind
-from finback.tree.entry import Directory
+from finback.tree.content import Inline
+from finback.tree.entry import Directory, File
 
 FOLDER = "containers/volumes"
 SOURCE = "linuxkit.volumes"
@@ -90,6 +91,11 @@ def parts(plan: Plan, image: Callable[[VolumePlan, str], ImagePart]) -> list[Par
             made.append(image(volume, f"{folder}/lower"))
         names = ("merged",) if volume.readonly else ("merged", "tmp")
         made.append(_own(volume, SOURCE, tuple(f"{folder}/{n}" for n in names), plan.epoch))
+        if volume.place:
+            # Where the guest finds the disk that keeps it.
+            content = Inline(f"{volume.place}\n".encode())
+            kept = File(path=f"{folder}/place", content=content, mode=0o644, mtime=plan.epoch)
+            made.append(OwnPart(source=SOURCE, location=location(volume), entries=(kept,), origin=volume.origin))
     return made
 
 

@@ -111,6 +111,8 @@ class VolumePlan:
     format: str = "filesystem"
     platforms: tuple[str, ...] = ()
     readonly: bool = False
+    place: str = ""
+    """Mount point of the file system on which it is kept; "" is memory."""
     origin: Origin = origin()
 
 
@@ -167,6 +169,8 @@ class Plan:
     """Components that the formats to be made take boot loaders from. They are no part of the system."""
     drivers: tuple[Driver, ...] = ()
     """What sections of the spec need of the kernel."""
+    mount_points: tuple[str, ...] = ()
+    """Absolute paths where steps of sections mount something."""
     ids: Mapping[str, int] = field(default_factory=dict)
     """The id that each named item was given, used as user and as group."""
 

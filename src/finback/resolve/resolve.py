@@ -30,6 +30,7 @@ from finback.resolve.substitute import Substitute
 from finback.resolve.supervision import supervision
 from finback.spec import dump, label
 from finback.spec.check import allocate_ids
+from finback.spec.disk import kept_at
 from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
 
 T = TypeVar("T")
@@ -106,6 +107,7 @@ class _Resolver:
             outputs=spec.outputs or (),
             loaders=self._each(request.loaders, self._loader),
             drivers=added.drivers,
+            mount_points=added.mount_points,
             ids=self._ids,
         )
         files = self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan), drop_none=True)
@@ -185,6 +187,7 @@ class _Resolver:
             format=volume.format or "filesystem",
             platforms=volume.platforms or (),
             readonly=bool(volume.readonly),
+            place=kept_at(self._request.spec.disks or (), volume.disk),
             origin=volume.origin,
         )
 

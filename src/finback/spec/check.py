@@ -20,6 +20,7 @@ from finback.spec.mount import parse_bind
 from finback.spec.networked import check_network
 from finback.spec.ordering import check_needs
 from finback.spec.settings import check_id_range, check_mode, check_settings, did_you_mean, problem, warning
+from finback.spec.storage import check_disks
 from finback.spec.supervised import check_item, check_notify
 from finback.spec.syntax import TEMPLATE_REMEDY
 
@@ -79,6 +80,7 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     yield from check_needs(spec)
     yield from check_notify(spec)
     yield from check_tests(spec)
+    yield from check_disks(spec)
     yield from check_network(spec)
     volumes = {v.name: v for v in spec.volumes or ()}
     ids = allocate_ids(spec)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
+from finback.spec.disk import Disk
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
@@ -289,6 +290,9 @@ class Volume:
     """With format `oci`: the platforms to include; only the one that is built for can be. Default: that one."""
     readonly: bool | None = None
     """Containers may only mount it with `ro`. Default: false."""
+    disk: str | None = None
+    """Name of the disk, or of its partition, that keeps what is written; the image's content is copied there when the
+    volume is new. Default: memory, and all is gone with the machine."""
     origin: Origin = origin()
 
 
@@ -327,6 +331,8 @@ class Spec:
     """Images unpacked at `/`, in order."""
     network: Networking | None = None
     """The machine's network. Default: what steps such as dhcpcd set up."""
+    disks: tuple[Disk, ...] | None = None
+    """Disks: what is made on them, and where it is mounted, before anything else is started."""
     volumes: tuple[Volume, ...] | None = None
     """Places for data that containers share."""
     onboot: tuple[Item, ...] | None = None

@@ -38,6 +38,8 @@ class Addition:
     """What they read."""
     drivers: tuple[Driver, ...] = ()
     """What the kernel must have."""
+    mount_points: tuple[str, ...] = ()
+    """Absolute paths where the steps mount something."""
 
 
 def unchanged(_spec: Spec, _item: Item, settings: Settings) -> Settings:
@@ -75,6 +77,7 @@ def addition(spec: Spec) -> Addition:
             services=found.services + more.services,
             texts=found.texts + more.texts,
             drivers=found.drivers + more.drivers,
+            mount_points=found.mount_points + more.mount_points,
         )
     return found
 
