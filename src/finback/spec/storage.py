@@ -41,7 +41,10 @@ def check_disks(spec: Spec) -> Iterator[Diagnostic]:
 
 def _names(disks: tuple[Disk, ...]) -> Iterator[Diagnostic]:
     seen: dict[str, Span | None] = {}
-    for record in (r for d in disks for r in (d, *(d.partitions or ()))):
+    records: list[Disk | Partition] = []
+    for disk in disks:
+        records += [disk, *(disk.partitions or ())]
+    for record in records:
         span = record.origin.at("name")
         if not _NAME.match(record.name):
             mended = re.sub(r"[^a-z0-9_-]+", "-", record.name.lower()).strip("-")[:36]
@@ -149,20 +152,23 @@ def _place(place: Disk | Partition) -> Iterator[Diagnostic]:
 
 def _mount(path: str, span: Span | None) -> Iterator[Diagnostic]:
     if not path.startswith("/") or posixpath.normpath(path) != path or not _WORD.match(path):
-        mended = posixpath.normpath(f"/{path}")
+        mended = _normal(path)
         advice = f"write `mount: {mended}`" if _WORD.match(mended) else "use an absolute path without blanks and commas"
         yield problem("F090", f"{path!r} is not a mount point", span, advice)
     elif path in _WHOLE or any(path == t or path.startswith(f"{t}/") for t in _TAKEN):
         yield problem("F092", f"{path} belongs to the system", span, "mount it below /var, /srv or /mnt, say")
 
 
+def _normal(path: str) -> str:
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
 def _encryption(encryption: Encryption) -> Iterator[Diagnostic]:
     at = encryption.origin.at
     given = [k for k, v in (("keyFile", encryption.key_file), ("passphrase", encryption.passphrase)) if v]
     if not given and encryption.tpm2 is None:
-        if any((k,) in encryption.origin.spans and v is None for k, v in
-               (("keyFile", encryption.key_file), ("passphrase", encryption.passphrase), ("tpm2", encryption.tpm2))):  # fmt: skip
-            return  # one is given and could not be read, which is reported already
+        if encryption.origin.spans.keys() & {("keyFile",), ("tpm2",)}:
+            return  # it is given and could not be read, which is reported already
         advice = "add one of `keyFile: PATH`, `passphrase: true` and `tpm2: {}`"
         yield problem("F094", "nothing says where the key comes from", encryption.origin.span, advice)
     if len(given) == 2:
@@ -171,7 +177,7 @@ def _encryption(encryption: Encryption) -> Iterator[Diagnostic]:
     if path is not None and (
         posixpath.normpath(path) != path or not path.startswith("/") or not _PRINTABLE.match(path)
     ):
-        advice = f"write `keyFile: {posixpath.normpath(f'/{path}')}`"
+        advice = f"write `keyFile: {_normal(path)}`"
         yield problem("F090", f"{path!r} is not the absolute path of a file", at("keyFile"), advice)
     if encryption.tpm2 is not None and encryption.tpm2.pcrs is not None:
         pcrs = encryption.tpm2.pcrs
@@ -188,7 +194,7 @@ def _mount_points(found: list[Disk | Partition]) -> Iterator[Diagnostic]:
         if not path:
             continue
         span = place.origin.at("mount")
-        if path in earlier:
+        if path in earlier and earlier[path].name != place.name:
             note = f"the other is at {earlier[path].origin.at('mount')}"
             yield problem("F092", f"two file systems are mounted on {path}", span, "mount one elsewhere", note)
         for other, record in earlier.items():
@@ -216,7 +222,7 @@ def _volumes(spec: Spec, found: dict[str, Disk | Partition]) -> Iterator[Diagnos
 
 def _secrets(spec: Spec, found: list[Disk | Partition]) -> Iterator[Diagnostic]:
     """Keys that lie in the image, for everyone who has it."""
-    files = {posixpath.normpath(f"/{f.path}") for f in spec.files or ()}
+    files = {_normal(f.path) for f in spec.files or ()}
     for place in found:
         encryption = place.encryption
         if encryption is not None and encryption.key_file in files:

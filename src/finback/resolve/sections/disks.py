@@ -61,7 +61,7 @@ def _drivers(disk: Disk) -> Iterator[Driver]:
 
 
 def _words(values: Iterator[tuple[str, object]]) -> list[str]:
-    return [f"{key}={value}" for key, value in values if value not in (None, "", False)]
+    return [f"{key}={value}" for key, value in values if value is not None and value != ""]
 
 
 def _rules(disk: Disk) -> Iterator[tuple[str, object]]:
