@@ -17,7 +17,17 @@ from typing import Any
 
 from finback.app.timeline import Report, parse
 from finback.backends import Forward
-from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, PID, QMP_SOCKET, SESSIONS, session_socket
+from finback.backends.qemu import (
+    CONSOLE,
+    CONTROL_SOCKET,
+    EVENTS,
+    PID,
+    QMP_SOCKET,
+    SESSIONS,
+    TPM_PID,
+    TPM_SOCKET,
+    session_socket,
+)
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import child, clock, environment, file, folder, port, qmp
 
@@ -26,7 +36,7 @@ LOCK = "lock"
 RECORD_LIMIT = 1 << 20
 EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
-TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET, *(session_socket(n) for n in range(SESSIONS)))
+TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET, TPM_PID, TPM_SOCKET, *(session_socket(n) for n in range(SESSIONS)))
 # What each stronger way to end a process gets, in seconds.
 GRACE = 5.0
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator, initrd_memory
+from finback.app import accelerator, companion, initrd_memory
 from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
@@ -73,6 +73,7 @@ class Request:
     cpus: int = 1
     disks: tuple[Disk, ...] = ()
     forwards: tuple[Forward, ...] = ()
+    tpm: bool = False
     networking: str = "user"
     accelerator: str = "auto"
     data: bytes | None = None
@@ -136,6 +137,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         disks=tuple(_placed(d, n, state) for n, d in enumerate(request.disks)),
         discs=() if request.data is None else (state / DISC,),
         forwards=request.forwards,
+        tpm=request.tpm,
         networking=request.networking,
         # Locally administered, in the range that QEMU's own examples use.
         mac="52:54:00:" + ":".join(re.findall("..", identity.replace("-", "")[-6:])),
@@ -151,7 +153,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
             raise error(
                 "F520",
                 f"there is no program {program}",
-                help=f"install QEMU: apt install {_package(architecture)}, or brew install qemu",
+                help=f"install it: apt install {_package(program, architecture)}, or brew install qemu swtpm",
             )
     return replace(machine, accelerator=accelerator.choose(request.accelerator, architecture, emit))
 
@@ -273,7 +275,9 @@ def _architecture(request: Request, kernel: Path) -> str:
     return wanted
 
 
-def _package(architecture: str) -> str:
+def _package(program: str, architecture: str) -> str:
+    if not program.startswith("qemu"):
+        return program
     return {"amd64": "qemu-system-x86", "arm64": "qemu-system-arm"}.get(architecture, "qemu-system-misc")
 
 
@@ -338,7 +342,8 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             detached=not machine.foreground,
         )
         machines.remember(running)
-        yield running
+        with companion.beside(running, BACKENDS.get(request.backend).companion(machine)):
+            yield running
 
 
 def _check_ports(forwards: tuple[Forward, ...]) -> None:

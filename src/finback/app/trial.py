@@ -205,6 +205,7 @@ def _request(built: Built, accelerator: str, state: Path) -> run.Request:
         memory=built.memory,
         cpus=built.cpus,
         disks=tuple(disks),
+        tpm=bool(built.machine.tpm),
         networking=built.machine.networking or "user",
         data=None if built.machine.data is None else built.machine.data.encode(),
         forwards=tuple(

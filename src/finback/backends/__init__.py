@@ -70,6 +70,8 @@ class Machine:
     discs: tuple[Path, ...] = ()
     """Images put in as CD-ROMs."""
     forwards: tuple[Forward, ...] = ()
+    tpm: bool = False
+    """A TPM 2.0 in software. What it remembers is in the state folder."""
     networking: str = "user"
     """`user`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
     accelerator: str = "tcg"
@@ -88,12 +90,28 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A program that runs beside a machine. It is started before it, and ends by itself when the machine does."""
+
+    command: Command
+    """Ends well once the program is ready, in the background."""
+    pid: Path
+    """The file in which it leaves its process id while it runs."""
+    word: str
+    """Which of its arguments nothing else has."""
+    state: Path
+    """Folder for what it keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """The declaration of a backend."""
 
     command: Callable[[Machine], Command]
     programs: Callable[[Machine], tuple[str, ...]]
     """Programs that must be installed to run the machine."""
+    companion: Callable[[Machine], Companion | None] = lambda _machine: None
+    """What runs beside it."""
 
 
 BACKENDS: Registry[Backend] = Registry("finback.backends", "BACKEND", "backend")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from finback.backends import Backend, Disk, Forward, Machine
+from finback.backends import Backend, Companion, Disk, Forward, Machine
+from finback.ground.diagnostic import error
 from finback.ground.platform import ARCHITECTURES
 from finback.host.process import Command
 
@@ -31,6 +32,9 @@ SESSIONS = 4
 """Commands that can run in a guest at a time."""
 CONSOLE = "console.log"
 PID = "pid"
+SWTPM = "swtpm"
+TPM_SOCKET, TPM_PID, TPM_STATE = "tpm.sock", "tpm.pid", "tpm"
+TPM_DEVICES = {"amd64": "tpm-crb", "arm64": "tpm-tis-device"}
 
 
 def program(architecture: str) -> str:
@@ -69,6 +73,7 @@ def machine_command(machine: Machine) -> Command:
         argv.append("-no-reboot")
     argv += _console(machine)
     argv += _channels(machine, bus)
+    argv += _tpm(machine)
     argv += _network(machine, bus)
     for number, disk in enumerate(machine.disks):
         argv += _disk(number, disk, bus)
@@ -177,6 +182,36 @@ def _forward(forward: Forward) -> str:
     return f"{forward.protocol}:{forward.address}:{forward.host}-:{forward.guest}"
 
 
+def _tpm(machine: Machine) -> list[str]:
+    if not machine.tpm:
+        return []
+    device = TPM_DEVICES.get(machine.architecture)
+    if device is None:
+        known = ", ".join(TPM_DEVICES)
+        raise error(
+            "F538", f"QEMU has no TPM for {machine.architecture}", help=f"leave out --tpm; there is one for {known}"
+        )
+    socket = _escaped(str(machine.sockets / TPM_SOCKET))
+    return [
+        "-chardev", f"socket,id=tpm,path={socket}",
+        "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", f"{device},tpmdev=tpm0",
+    ]  # fmt: skip
+
+
+def _companion(machine: Machine) -> Companion | None:
+    if not machine.tpm:
+        return None
+    pid, state = machine.state / TPM_PID, machine.state / TPM_STATE
+    word = f"file={pid}"
+    argv = (
+        SWTPM, "socket", "--tpm2", "--tpmstate", f"dir={state},mode=0600",
+        "--ctrl", f"type=unixio,path={machine.sockets / TPM_SOCKET},mode=0600",
+        # It ends when QEMU does, however that comes about.
+        "--terminate", "--daemon", "--pid", word,
+    )  # fmt: skip
+    return Companion(command=Command(argv=argv), pid=pid, word=word, state=state)
+
+
 def _disk(number: int, disk: Disk, bus: str) -> list[str]:
     # discard=unmap: what the guest frees is free in the file. The serial is /dev/disk/by-id/virtio-diskN in the guest.
     drive = f"if=none,id=disk{number},format={disk.format or 'raw'},discard=unmap,file={_escaped(str(disk.path))}"
@@ -195,7 +230,7 @@ def _escaped(text: str) -> str:
 
 
 def _programs(machine: Machine) -> tuple[str, ...]:
-    return (program(machine.architecture),)
+    return (program(machine.architecture), *((SWTPM,) if machine.tpm else ()))
 
 
-BACKEND = Backend(command=machine_command, programs=_programs)
+BACKEND = Backend(command=machine_command, programs=_programs, companion=_companion)

@@ -51,6 +51,7 @@ FORMATS = ("raw", "qcow2")
     metavar="[file=]PATH[,size=N[M|G]][,format=raw|qcow2]",
     help="Add a disk; one that is not there is made, N in GiB without a unit. Repeatable.",
 )
+@click.option("--tpm", is_flag=True, help="Add a TPM 2.0, which remembers what it is given (needs swtpm).")
 @click.option(
     "--networking",
     default="user",
@@ -148,6 +149,7 @@ def _request(given: dict[str, Any]) -> Request:
         cpus=given["cpus"],
         disks=tuple(_disk(d) for d in given["disk"]),
         forwards=tuple(_forward(p) for p in given["publish"]),
+        tpm=given["tpm"],
         networking=given["networking"],
         accelerator=given["accel"],
         data=_data(given["data"], given["data_file"]),

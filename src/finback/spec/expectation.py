@@ -128,6 +128,8 @@ class GuestMachine:
     these matter: `[2G, "64M,bus=nvme,serial=logs"]`. Default: none."""
     networking: Literal["user", "none"] | None = None
     """`user`: it reaches what this machine reaches. `none`: it has no network card. Default: user."""
+    tpm: bool | None = None
+    """A TPM 2.0, which knows nothing yet. Default: false."""
     data: str | None = None
     """Metadata, on a disc labelled `config`. Default: none."""
     origin: Origin = origin()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from finback.backends import BACKENDS, Disk, Firmware, Forward, Machine
+from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import ARCHITECTURES
 
 DISK = {"kernel": None, "initrd": None, "boot": Disk(path=Path("/d,1.vhd"), format="vpc")}
@@ -58,6 +59,8 @@ def argv(**changes: Any) -> str:
         ({}, "socket,id=control,path=/r/control.sock,server=on,wait=off -device virtserialport,chardev=control,"),
         ({}, "socket,id=qmp,path=/r/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"),
         ({"reboot": False}, "-no-reboot"),
+        ({"tpm": True}, "socket,id=tpm,path=/r/tpm.sock -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev="),
+        ({"tpm": True, "architecture": "arm64"}, "-device tpm-tis-device,tpmdev=tpm0"),
         ({**DISK}, "format=vpc,snapshot=on,file=/d,,1.vhd -device virtio-blk-pci,drive=boot,serial=boot,bootindex=0 "),
         ({**DISK}, "-uuid u -drive if=none,id=boot,"),
         (
@@ -107,3 +110,19 @@ def test_every_chardev_and_drive_is_made_once_and_used(architecture: str, foregr
     used = set(re.findall(r"(?:chardev[=:]|drive=|netdev=)(\w+)", text))
     assert sorted(made) == sorted(used)
     assert BACKENDS.get("qemu").programs(machine(architecture=architecture)) == (text.split()[0],)
+
+
+def test_a_tpm_runs_beside_the_machine_and_ends_with_it() -> None:
+    qemu = BACKENDS.get("qemu")
+    assert qemu.companion(machine()) is None
+    assert qemu.programs(machine()) == ("qemu-system-x86_64",)
+    found = qemu.companion(machine(tpm=True))
+    assert found is not None
+    assert "--terminate" in found.command.argv
+    assert found.word in found.command.argv
+    assert qemu.programs(machine(tpm=True)) == ("qemu-system-x86_64", "swtpm")
+
+
+def test_there_is_no_tpm_for_every_architecture() -> None:
+    with pytest.raises(FinbackError, match="no TPM for s390x"):
+        argv(tpm=True, architecture="s390x")

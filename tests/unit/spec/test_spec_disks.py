@@ -9,7 +9,6 @@ from finback.ground.source import Source
 from finback.spec.check import check
 from finback.spec.decode import load
 from finback.spec.disk import size
-from finback.spec.merge import merge
 from finback.spec.model import Spec
 
 
@@ -103,11 +102,6 @@ RIGHT = [
 @pytest.mark.parametrize("text", RIGHT)
 def test_what_is_right(text: str) -> None:
     assert findings(text) == []
-
-
-def test_disks_of_several_files_are_joined() -> None:
-    first, second = (load(Spec, Source("t.yml", disks(f"name: {n}"))) for n in "ab")
-    assert [d.name for d in merge(first, second).disks or ()] == ["a", "b"]
 
 
 @given(st.integers(1, 999_999_999), st.sampled_from("MGT"))
