@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator, companion, initrd_memory
+from finback.app import accelerator, companion, drive, initrd_memory
 from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
@@ -32,7 +32,6 @@ VARIABLES = "variables.fd"
 LOG = "qemu.log"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-QCOW2 = b"QFI\xfb"
 # QEMU reads kernel and initrd before it answers.
 ANSWER_SECONDS = 60.0
 PARTS = ("-kernel", "-initrd.img", "-cmdline")
@@ -323,7 +322,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             folder.make_private(machine.sockets.parent)
             folder.make_private(machine.sockets)
         for disk in machine.disks:
-            _make_disk(disk)
+            drive.make(disk)
         if machine.firmware is not None:
             firmwares.prepare(machine.firmware)
         folder.sweep(machine.state, (LOG, DISC) if machine.appends else (EVENTS, CONSOLE, LOG, DISC))
@@ -358,31 +357,6 @@ def _check_ports(forwards: tuple[Forward, ...]) -> None:
                 help=f"publish on another port: --publish HOST:{forward.guest}; `finback ps` lists what machines use",
             )
         taken.add(key)
-
-
-def _make_disk(disk: Disk) -> None:
-    path = disk.path
-    assert path is not None
-    if path.exists():
-        if disk.format:
-            return
-        with file.opened(path) as stream:
-            if stream.read(4) == QCOW2:
-                # Guessing would let a guest turn its raw disk into one that names files of the host.
-                raise error("F528", f"{path} looks like a qcow2 image", help="say which: format=qcow2 or format=raw")
-        return
-    if disk.size is None:
-        raise error("F528", f"there is no disk {path}", help=f"give its size to make it: --disk {path},size=1G")
-    if disk.format in ("", "raw"):
-        with file.writing(path) as out:
-            out.truncate(disk.size)
-        return
-    if process.find("qemu-img") is None:
-        raise error("F528", f"a {disk.format} disk is made by qemu-img, which is missing", help="leave the format out")
-    with folder.placed(path) as temporary:
-        argv = ("qemu-img", "create", "-q", "-f", disk.format, str(temporary), str(disk.size))
-        if not child.runs(Command(argv=argv), 60, 0):
-            raise error("F528", f"qemu-img did not make a disk of format {disk.format}", help="use qcow2 or raw")
 
 
 def _wait_for_answer(machine: Machine, pid: int, log: Path) -> None:
