@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from finback.app import assembly
+from finback.app import assembly, component_record
 from finback.cli import cli
-from finback.component.library import Library
+from finback.component.library import Component, Library
 from finback.spec.schema import EDIT, schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,13 @@ ASSEMBLIES = """\
 `finback assembly list` shows them, `assembly show NAME` prints one, and `assembly new FOLDER --from NAME` begins a
 system of your own with it. `finback test` boots one and asks what its `tests` say. "At most" is what kernel and initrd
 may be together, which the first of the tests checks. "Machine" is what the tests give it."""
+TESTS = """\
+Each in a machine that QEMU emulated in software, most with others in the same machine: from its start until all held
+(`finback component test --record`). How a component is tested stands in its `component.yml`."""
+PRIVILEGES = """\
+What `finback component probe --record` has tried: without each privilege in the second column, the component's test
+fails. Components that are not here have not been probed as they are now; those without an entry have no privilege at
+all."""
 BAR = "\\|"
 EDITS = """\
 `${params.NAME}` in a value stands for a param. A list `NAME` that an extended or earlier file has is edited by
@@ -51,15 +59,39 @@ def yaml_page() -> str:
 
 
 def components_page() -> str:
-    """The library, from its definitions."""
+    """The library, from its definitions and the recorded tests and probes."""
     library = Library((ROOT / "components",))
     lines = ["# Components", "", "Made from `components/` by `scripts/reference.py`.", ""]
     lines += ["| component | category | what it is | answers |", "|---|---|---|---|"]
-    for name in library.names():
-        definition = library.get(name).definition
+    known = [library.get(name) for name in library.names()]
+    for component in known:
+        definition = component.definition
         answers = ", ".join(f"`{a}`" for a in definition.answers or ())
-        lines.append(f"| `finback/{name}` | {definition.category} | {definition.summary} | {answers} |")
+        lines.append(f"| `finback/{component.name}` | {definition.category} | {definition.summary} | {answers} |")
+    lines += ["", "## Tests", "", TESTS, "", "| component | passed after | what holds | what it does not show |"]
+    lines += ["|---|---|---|---|", *(_tested(c) for c in known)]
+    lines += ["", "## Privileges", "", PRIVILEGES, "", "| component | needed | not tried |", "|---|---|---|"]
+    lines += [row for c in known for row in _probed(c)]
     return "\n".join([*lines, ""])
+
+
+def _tested(component: Component) -> str:
+    record = component_record.tested(component)
+    proof = component.definition.test
+    current = record is not None and record.passed and record.digest == str(component.proof_digest)
+    if record is not None and current:
+        seconds, what = f"{record.seconds} s", "; ".join(record.tests or ())
+    else:
+        seconds, what = "", "not tested" if proof and proof.expect else ""
+    unseen = (proof.unseen if proof else None) or ""
+    return f"| `{component.name}` | {seconds} | {what.replace('|', BAR)} | {unseen} |"
+
+
+def _probed(component: Component) -> Iterator[str]:
+    record = component_record.probed(component)
+    if record is not None and record.passed and record.digest == str(component.proof_digest):
+        needed, untried = (", ".join(f"`{w}`" for w in words or ()) for words in (record.needed, record.untried))
+        yield f"| `{component.name}` | {needed} | {untried} |"
 
 
 def assemblies_page() -> str:

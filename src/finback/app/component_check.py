@@ -43,7 +43,7 @@ def _records(component: Component) -> Iterator[Diagnostic]:
             continue
         if record.digest != str(component.proof_digest):
             yield Diagnostic(
-                code="F087",
+                code="F107",
                 message=f"{component.name} has changed since its last {command}",
                 span=component.definition.origin.at("test"),
                 help=f"finback component {command} --record {component.name}",
@@ -51,7 +51,7 @@ def _records(component: Component) -> Iterator[Diagnostic]:
             )
         elif not record.passed:
             yield Diagnostic(
-                code="F088",
+                code="F108",
                 message=f"the last {command} of {component.name} failed",
                 span=record.origin.span,
                 help=f"mend it, then: finback component {command} --record {component.name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -35,3 +36,21 @@ def check(ctx: click.Context, names: tuple[str, ...], build: bool, arch: tuple[s
     click.echo(f"{len(chosen)} components: {errors or 'no'} errors, {len(found) - errors or 'no'} warnings")
     if errors:
         ctx.exit(1)
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--from", "package", metavar="PACKAGE", help="Debian package that it is made of. Default: a script.")
+@click.option(
+    "--dir", "parent", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder to make it in."
+)
+@click.pass_context
+def new(ctx: click.Context, name: str, package: str | None, parent: Path) -> None:
+    """Write the definition of a new component NAME into a folder of that name.
+
+    It can be built, checked and tested as it is. `library: [FOLDER]` in config.yml makes FOLDER's components known.
+    """
+    from finback.app.component_new import new_component
+
+    with open_workspace(ctx) as workspace:
+        click.echo(new_component(name, package, parent, workspace))

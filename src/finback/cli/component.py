@@ -80,5 +80,11 @@ def build(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], as_
     table.show(rows, as_json=as_json)
 
 
-for _command in (_component_check.check, _component_sbom.sbom, _component_test.test, _component_test.probe):
+for _command in (
+    _component_check.check,
+    _component_check.new,
+    _component_sbom.sbom,
+    _component_test.test,
+    _component_test.probe,
+):
     COMMAND.add_command(_command)

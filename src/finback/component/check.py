@@ -27,11 +27,11 @@ def check(component: Component) -> Iterator[Diagnostic]:
 def _summary(component: Component) -> Iterator[Diagnostic]:
     text, span = component.definition.summary, component.definition.origin.at("summary")
     if text != " ".join(text.split()) or not text or len(text) > SUMMARY:
-        yield problem("F080", "the summary is not one line", span, f"write one of at most {SUMMARY} letters")
+        yield problem("F100", "the summary is not one line", span, f"write one of at most {SUMMARY} letters")
     elif text.endswith("."):
-        yield problem("F080", "the summary ends with a full stop", span, "leave it out")
+        yield problem("F100", "the summary ends with a full stop", span, "leave it out")
     elif text[0].islower() and text.split()[0].isalpha() and text.split()[0] != component.name:
-        yield problem("F080", "the summary begins with a small letter", span, f"write {text[0].upper()}{text[1:8]}...")
+        yield problem("F100", "the summary begins with a small letter", span, f"write {text[0].upper()}{text[1:8]}...")
 
 
 def _settings(component: Component) -> Iterator[Diagnostic]:
@@ -46,14 +46,14 @@ def _reasons(component: Component) -> Iterator[Diagnostic]:
     for word, privilege in had.items():
         if not reasons.get(word, "").strip():
             advice = f"leave it out, or say what for: `reasons: {{{word}: ...}}`"
-            yield problem("F082", f"{component.name} {privilege.meaning} for no reason", privilege.span, advice)
+            yield problem("F102", f"{component.name} {privilege.meaning} for no reason", privilege.span, advice)
     for field, given in (("reasons", reasons), ("unproven", definition.unproven or {})):
         for word in given:
             if word not in had:
                 known = ", ".join(had) or "none"
                 what = f"it does not have {word}" if is_word(word) else f"{word!r} is no privilege"
                 advice = f"remove it; what needs a reason here: {known}"
-                yield problem("F083", f"`{field}`: {what}", definition.origin.at(field, word), advice)
+                yield problem("F103", f"`{field}`: {what}", definition.origin.at(field, word), advice)
 
 
 def _users(component: Component) -> Iterator[Diagnostic]:
@@ -64,12 +64,12 @@ def _users(component: Component) -> Iterator[Diagnostic]:
     known = {str(u.uid): u.name for u in definition.users or ()} | {u.name: u.name for u in definition.users or ()}
     if str(label.uid) not in known:
         advice = f"add it: `users: [{{name: {component.name}, uid: {label.uid}}}]`"
-        yield problem("F084", f"no user of the image has the id {label.uid}", label.origin.at("uid"), advice)
+        yield problem("F104", f"no user of the image has the id {label.uid}", label.origin.at("uid"), advice)
     ids: dict[int, str] = {}
     for user in definition.users or ():
         if user.uid in ids:
             message = f"{user.name} and {ids[user.uid]} are both {user.uid}"
-            yield problem("F084", message, user.origin.at("uid"), "give one of them another id")
+            yield problem("F104", message, user.origin.at("uid"), "give one of them another id")
         ids[user.uid] = user.name
 
 
@@ -80,7 +80,7 @@ def _ports(component: Component) -> Iterator[Diagnostic]:
         found = _PORT.fullmatch(text)
         if found is None or not 0 < int(found[1]) < 65536:
             span = config.origin.at("exposedPorts", i) if config else None
-            yield problem("F085", f"{text!r} is not a port", span, "write NUMBER/tcp or NUMBER/udp")
+            yield problem("F105", f"{text!r} is not a port", span, "write NUMBER/tcp or NUMBER/udp")
     proof = component.definition.test or Proof()
     if proof.services or proof.onboot:
         # Others may listen.
@@ -90,7 +90,7 @@ def _ports(component: Component) -> Iterator[Diagnostic]:
         if asked is not None and f"{asked.port}/tcp" not in ports:
             advice = f"declare it: `config: {{exposedPorts: [{asked.port}/tcp]}}`"
             message = f"{component.name} listens on a port that it does not declare"
-            yield problem("F085", message, asked.origin.at("port"), advice)
+            yield problem("F105", message, asked.origin.at("port"), advice)
 
 
 def _proof(component: Component) -> Iterator[Diagnostic]:
@@ -98,7 +98,7 @@ def _proof(component: Component) -> Iterator[Diagnostic]:
     if proof is None or not (proof.expect or proof.unseen):
         advice = "say what shows that it does its job: `test: {expect: [...]}`, or why nothing can: `unseen: ...`"
         span = component.definition.origin.at("test")
-        yield problem("F086", f"{component.name} has no test", span, advice)
+        yield problem("F106", f"{component.name} has no test", span, advice)
         return
     if proof.expect:
         spec = Machine(subjects=(subject(component),)).spec("ttyS0")

@@ -36,25 +36,25 @@ def test_a_sound_component_has_no_findings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code", "line", "column"),
     [
-        ("over HTTP", "over HTTP.", "F080", 1, 10),
-        ("Answers over HTTP", "answers over HTTP", "F080", 1, 10),
-        ("over HTTP", "over " * 30, "F080", 1, 10),
-        ("readonly: true", "readonly: false", "F082", 7, 28),
-        ("noNewPrivileges: true", "pid: host, noNewPrivileges: true", "F082", 7, 39),
-        ("readonly: true", "capabilities: [CAP_CHOWN], readonly: true", "F082", 7, 33),
-        ("readonly: true", "ambient: [CAP_CHOWN], readonly: true", "F082", 7, 28),
-        ("readonly: true", "capabilities: [all], readonly: true", "F082", 7, 33),
-        ("readonly: true", "binds: ['/var/x:/x'], readonly: true", "F082", 7, 26),
-        ("readonly: true", "devices: [{path: all, type: c}], binds: ['/dev:/dev'], readonly: true", "F082", 7, 27),
-        ("/usr/bin/web]}\n", "/usr/bin/web, /usr/bin/busybox]}\n", "F082", 4, 33),
-        (", exposedPorts: [8080/tcp]", "", "F082", 7, 8),
-        ("test:", "reasons: {CAP_CHOWN: it owns}\ntest:", "F083", 8, 22),
-        ("test:", "unproven: {luck: it has}\ntest:", "F083", 8, 18),
-        ("uid: 50}]", "uid: 51}]", "F084", 7, 14),
-        ("uid: 50}]", "uid: 50}, {name: w, uid: 50}]", "F084", 5, 46),
-        ("8080/tcp", "8080", "F085", 6, 53),
-        ("port: 8080", "port: 8081", "F085", 8, 31),
-        ("test: {expect: [{http: {port: 8080}}]}\n", "", "F086", 1, 1),
+        ("over HTTP", "over HTTP.", "F100", 1, 10),
+        ("Answers over HTTP", "answers over HTTP", "F100", 1, 10),
+        ("over HTTP", "over " * 30, "F100", 1, 10),
+        ("readonly: true", "readonly: false", "F102", 7, 28),
+        ("noNewPrivileges: true", "pid: host, noNewPrivileges: true", "F102", 7, 39),
+        ("readonly: true", "capabilities: [CAP_CHOWN], readonly: true", "F102", 7, 33),
+        ("readonly: true", "ambient: [CAP_CHOWN], readonly: true", "F102", 7, 28),
+        ("readonly: true", "capabilities: [all], readonly: true", "F102", 7, 33),
+        ("readonly: true", "binds: ['/var/x:/x'], readonly: true", "F102", 7, 26),
+        ("readonly: true", "devices: [{path: all, type: c}], binds: ['/dev:/dev'], readonly: true", "F102", 7, 27),
+        ("/usr/bin/web]}\n", "/usr/bin/web, /usr/bin/busybox]}\n", "F102", 4, 33),
+        (", exposedPorts: [8080/tcp]", "", "F102", 7, 8),
+        ("test:", "reasons: {CAP_CHOWN: it owns}\ntest:", "F103", 8, 22),
+        ("test:", "unproven: {luck: it has}\ntest:", "F103", 8, 18),
+        ("uid: 50}]", "uid: 51}]", "F104", 7, 14),
+        ("uid: 50}]", "uid: 50}, {name: w, uid: 50}]", "F104", 5, 46),
+        ("8080/tcp", "8080", "F105", 6, 53),
+        ("port: 8080", "port: 8081", "F105", 8, 31),
+        ("test: {expect: [{http: {port: 8080}}]}\n", "", "F106", 1, 1),
         ("http: {port: 8080}", "service: {name: other}", "F061", 8, 34),
     ],
 )  # fmt: skip
@@ -89,5 +89,5 @@ def test_the_command_says_where_and_fails(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "finback" / "config.yml").write_text(f"library: [{tmp_path / 'library'}]\n")
     done = CliRunner().invoke(cli, ["component", "check", "web"])
     assert done.exit_code == 1, done.output
-    assert "component.yml:7:28: error[F082]: web can write to its root for no reason" in done.output
+    assert "component.yml:7:28: error[F102]: web can write to its root for no reason" in done.output
     assert "1 components: 1 errors, no warnings" in done.output
