@@ -29,7 +29,7 @@ def test_an_assembly_says_what_it_is_and_what_it_is_made_of(name: str) -> None:
     found = get(name)
     assert found.readme.startswith(f"# {name}\n\n")
     assert 10 < len(found.summary) < 120
-    for told in (f"finback build {name}.yml", "**Listens on:**", "**Needs:**", "**To change:**"):
+    for told in ("$ finback build ", f" {name}.yml", "**Listens on:**", "**Needs:**", "**To change:**"):
         assert told in found.readme
     assert found.budget is not None
     assert len(found.spec.tests or ()) > 1
