@@ -9,6 +9,9 @@ from finback.cli import cli
 from finback.component.check import check
 from finback.component.library import Library
 from finback.component.privilege import privileges
+from finback.ground.diagnostic import Severity
+
+LIBRARY = Library((Path(__file__).resolve().parents[3] / "components",))
 
 SOUND = """\
 summary: Answers over HTTP
@@ -61,6 +64,11 @@ def test_a_sound_component_has_no_findings(tmp_path: Path) -> None:
 def test_findings_have_a_place(old: str, new: str, code: str, line: int, column: int, tmp_path: Path) -> None:
     assert old in SOUND
     assert (code, line, column) in findings(tmp_path, SOUND.replace(old, new))
+
+
+@pytest.mark.parametrize("name", LIBRARY.names())
+def test_the_librarys_components_are_sound_and_explained(name: str) -> None:
+    assert [str(d.span) + " " + d.message for d in check(LIBRARY.get(name)) if d.severity is Severity.ERROR] == []
 
 
 def test_a_reason_answers_what_is_asked(tmp_path: Path) -> None:
