@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from finback.assemble import kernel as kernels
-from finback.assemble import own_files, root_image, volumes
+from finback.assemble import own_files, root_image, seccomp, user, volumes
 from finback.assemble.bundle import bundle
 from finback.assemble.shape import Shape, of_image
 from finback.assemble.system import ImagePart, OwnPart, Part, System
@@ -31,7 +31,7 @@ def build(plan: Plan, store: Store) -> System:
     """The system of *plan*, whose images are in the store.
 
     Raises:
-        FinbackError: F038, F039 and F150 to F156, see where they are raised; store errors.
+        FinbackError: F038, F039, F095, F127 and F150 to F156, see where they are raised; store errors.
 
     """
     volumes.check(plan)
@@ -49,7 +49,7 @@ def build(plan: Plan, store: Store) -> System:
     # What is there already, so that it is not made again with another mode.
     known = {*root.directories, *root.links}
     parts += _mount_points(plan, root, known)
-    parts += _bundles(plan, known)
+    parts += _bundles(plan, known, store)
     parts += _files(plan, root, known)
     return System(
         name=plan.name,
@@ -107,11 +107,15 @@ def _mount_points(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
     return parts
 
 
-def _bundles(plan: Plan, known: set[str]) -> list[Part]:
+def _bundles(plan: Plan, known: set[str], store: Store) -> list[Part]:
     places = volumes.paths(plan)
     parts: list[Part] = []
     for container in plan.containers:
-        made = bundle(container, image_path(_digest(container.image)), places, plan.epoch)
+        digest = _digest(container.image)
+        complete = replace(container, settings=user.settled(container, digest, store))
+        made = bundle(
+            complete, image_path(digest), places, plan.epoch, seccomp.profile(container, plan.platform, store)
+        )
         fresh = [e for e in made if e.path not in known]
         location = f"{container.section}[{container.index}]"
         entries = tuple(own_files.with_parents(fresh, known, plan.epoch))

@@ -16,8 +16,14 @@ from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, Directory, File
 
 
-def bundle(container: Container, image: str, volumes: Mapping[str, str], epoch: int) -> tuple[AnyEntry, ...]:
-    """The entries of the bundle; *image* is the absolute path of the image's tree in the machine."""
+def bundle(
+    container: Container,
+    image: str,
+    volumes: Mapping[str, str],
+    epoch: int,
+    seccomp: Mapping[str, object] | None = None,
+) -> tuple[AnyEntry, ...]:
+    """The entries of the bundle: *image* is the absolute path of its tree in the machine, *seccomp* the profile."""
     folder = container.directory
     around = actions.runtime(container, image, volumes)
     hooks: dict[str, list[dict[str, object]]] = {}
@@ -26,10 +32,10 @@ def bundle(container: Container, image: str, volumes: Mapping[str, str], epoch: 
     if container.section == "services":
         hooks["poststart"] = [_hook("started", container.id)]
     texts = {
-        "config.json": encode(config(container, volumes)),
+        "config.json": encode(config(container, volumes, seccomp=seccomp)),
         "runtime.json": encode(around),
         "prepare": prepare(container, around).encode("utf-8", "surrogateescape"),
-        "bundle/config.json": encode(config(container, volumes, f"/{folder}/rootfs", hooks)),
+        "bundle/config.json": encode(config(container, volumes, f"/{folder}/rootfs", hooks, seccomp)),
     }
     folders = ["bundle", "rootfs"] + ([] if container.settings.readonly else ["tmp"])
     inside: list[AnyEntry] = [Directory(path=f, mtime=epoch) for f in folders]

@@ -25,12 +25,16 @@ SPELLED = {"block_io": "blockIO"}
 
 
 def config(
-    container: Container, volumes: Mapping[str, str], root: str = "rootfs", hooks: Mapping[str, Any] | None = None
+    container: Container,
+    volumes: Mapping[str, str],
+    root: str = "rootfs",
+    hooks: Mapping[str, Any] | None = None,
+    seccomp: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The configuration as JSON's types, keys in the specification's order, nothing empty.
 
     *volumes* gives the path of each volume's content; *root* is `root.path`; *hooks* are programs that the
-    runtime calls in the machine, outside the container.
+    runtime calls in the machine, outside the container; *seccomp* is the profile.
     """
     settings = container.settings
     out: dict[str, Any] = {
@@ -41,7 +45,7 @@ def config(
         "mounts": mounts(settings, volumes),
         "hooks": hooks,
         "annotations": dict(sorted((settings.annotations or {}).items())),
-        "linux": _linux(settings),
+        "linux": _linux(settings, seccomp),
     }
     return _given(out)
 
@@ -132,7 +136,7 @@ def _mount(destination: str, kind: str, source: str, options: Sequence[str]) -> 
     return {**out, "options": list(options)} if options else out
 
 
-def _linux(settings: Settings) -> dict[str, Any]:
+def _linux(settings: Settings, seccomp: Mapping[str, Any] | None) -> dict[str, Any]:
     nodes, rules = _devices(settings.devices or ())
     limits = plain(settings.resources) if settings.resources else {}
     rules = [*limits.pop("devices", ()), *rules]
@@ -151,6 +155,7 @@ def _linux(settings: Settings) -> dict[str, Any]:
                 "cgroupsPath": settings.cgroups_path,
                 "namespaces": namespaces(settings),
                 "devices": nodes,
+                "seccomp": seccomp,
                 "rootfsPropagation": settings.rootfs_propagation,
                 "maskedPaths": list(settings.masked_paths or ()),
                 "readonlyPaths": list(settings.readonly_paths or ()),
@@ -169,6 +174,7 @@ def namespaces(settings: Settings) -> list[dict[str, str]]:
         ("uts", settings.uts, "root", ("new",)),
         ("pid", settings.pid, "new", ("new",)),
         ("user", settings.userns, "root", ("new",)),
+        ("cgroup", settings.cgroupns, "root", ("new",)),
     )
     for kind, given, default, fresh in rules:
         value = given or default

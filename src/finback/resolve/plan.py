@@ -87,6 +87,10 @@ class Container:
     image: ImagePin
     settings: Settings
     supervision: Supervision = Supervision()
+    seccomp: Digest | None = None
+    """Digest of the file that `settings.seccomp` names, which is in the store."""
+    relaxed: tuple[str, ...] = ()
+    """What of the usual confinement is missing, in words."""
     origin: Origin = origin()
 
     @property

@@ -16,6 +16,7 @@ from finback.ground.platform import Platform
 from finback.ground.source import Origin, Span
 from finback.oci import located
 from finback.resolve.catalogue import Catalogue, Found, Wanted
+from finback.resolve.confine import confine
 from finback.resolve.lock import Lock
 from finback.resolve.plan import (
     Container,
@@ -34,6 +35,7 @@ from finback.spec.disk import kept_at
 from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
 
 T = TypeVar("T")
+SECCOMP_WORDS = ("", "default", "unconfined")
 
 LABEL = "org.mobyproject.config"
 SYSTEM_FOLDER = "etc/finback"
@@ -195,7 +197,7 @@ class _Resolver:
         def container(numbered: tuple[int, Item]) -> Container:
             index, item = numbered
             found = self._image(item.image, item.origin.at("image"))
-            settings = self._settings(item, found)
+            settings, relaxed = confine(self._settings(item, found))
             return Container(
                 section=section,
                 index=index,
@@ -203,10 +205,29 @@ class _Resolver:
                 image=found.pin,
                 settings=settings,
                 supervision=supervision(item),
+                seccomp=self._seccomp(item, settings),
+                relaxed=relaxed,
                 origin=item.origin,
             )
 
         return self._each(enumerate(items or (), first), container)
+
+    def _seccomp(self, item: Item, settings: Settings) -> Digest | None:
+        name, span = settings.seccomp or "", item.origin.at("seccomp")
+        if name in SECCOMP_WORDS:
+            return None
+        read = self._files.read(name, span) if item.seccomp else None
+        if read is not None:
+            return self._files.keep(read[0])
+        if self._catalogue is None:
+            return None
+        where = "" if item.seccomp else f", which the label of {item.image} names"
+        raise error(
+            "F022",
+            f"there is no file {name}{where}",
+            span,
+            help="write `default`, `unconfined`, or the path of a profile from the YAML file",
+        )
 
     def _settings(self, item: Item, found: Found) -> Settings:
         config = found.config.get("config") or {}
@@ -223,8 +244,12 @@ class _Resolver:
                 item.origin.at("image"),
                 help="give a `command:`",
             )
+        user = settings.user
+        if user == "image":
+            user = config.get("User") or "0"
         return replace(
             settings,
+            user=user,
             uid=self._id(settings.uid, item.origin.at("uid")),
             gid=self._id(settings.gid, item.origin.at("gid")),
             additional_gids=None

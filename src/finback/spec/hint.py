@@ -24,7 +24,6 @@ _FOREIGN = {
     "workdir": "cwd",
     "network_mode": "net",
     "network": "net",
-    "user": "uid",
     "group": "gid",
     "owner": "uid",
     "container_name": "name",

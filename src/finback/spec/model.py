@@ -182,22 +182,34 @@ class Settings:
     """UTS namespace: `host`, `new` or a path. Default: `root`."""
     userns: str | None = None
     """User namespace: `host`, `new` or a path. Default: `root`."""
+    cgroupns: str | None = None
+    """Control group namespace: `host`, `new` or a path. Default: `new`, unless it has CAP_SYS_ADMIN, `pid: host` or a
+    mount of its own at `/sys/fs/cgroup`."""
     hostname: str | None = None
     """Host name in the container; needs `uts: new`."""
     readonly: bool | None = None
     """Root file system read-only. Default: false."""
     masked_paths: tuple[str, ...] | None = key("maskedPaths")
-    """Paths that are made unreadable in the container."""
+    """Paths that are made unreadable in the container. Default: those of /proc and /sys that tell of the machine,
+    unless it has CAP_SYS_ADMIN or mounts of its own there."""
     readonly_paths: tuple[str, ...] | None = key("readonlyPaths")
-    """Paths that are made read-only in the container."""
+    """Paths that are made read-only in the container. Default: those of /proc that change the machine, with the same
+    exceptions, and `/proc/sys` with CAP_NET_ADMIN."""
+    seccomp: str | None = None
+    """System calls that are allowed: `default`, `unconfined`, or a profile's JSON file, relative to this YAML file.
+    Default: `default`, unless it has every capability."""
     uid: int | str | None = None
     """User id, or the name of an item, whose id is then used. Default: 0."""
     gid: int | str | None = None
     """Group id, or the name of an item, whose id is then used. Default: 0."""
     additional_gids: tuple[int | str, ...] | None = key("additionalGids")
     """Further groups, by id or by name of an item."""
+    user: str | None = None
+    """User, in the place of `uid`, `gid` and `additionalGids`: `image` for what the image says, or `NAME[:GROUP]` as
+    its /etc/passwd and /etc/group have them, or ids. Default: `uid`."""
     no_new_privileges: bool | None = key("noNewPrivileges")
-    """Programs gain no privileges from set-user-id bits or file capabilities. Default: false."""
+    """Programs gain no privileges from set-user-id bits or file capabilities. Default: true for a container without
+    capabilities, else false."""
     oom_score_adj: int | None = key("oomScoreAdj")
     """How readily the kernel kills it when memory is used up: -1000 (never) to 1000."""
     rootfs_propagation: str | None = key("rootfsPropagation")

@@ -22,8 +22,16 @@ SELF_NAMED = ("mqueue", "devpts", "proc", "sysfs", "cgroup")
 """Mount types whose source may be left out, and with it the type when the source names it."""
 MAX_ID = (1 << 32) - 2
 _OCTAL = re.compile(r"(?:0o|0)?[0-7]{1,4}\Z")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", re.ASCII)
 _PROPAGATIONS = ("shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate", "runbindable")
-_FRESH = {"net": ("none", "new"), "pid": ("new",), "ipc": ("new",), "uts": ("new",), "userns": ("new",)}
+_FRESH = {
+    "net": ("none", "new"),
+    "pid": ("new",),
+    "ipc": ("new",),
+    "uts": ("new",),
+    "userns": ("new",),
+    "cgroupns": ("new",),
+}
 
 
 def check_settings(settings: Settings) -> Iterator[Diagnostic]:
@@ -192,6 +200,7 @@ def _words(settings: Settings) -> Iterator[Diagnostic]:
             else:
                 advice = did_you_mean(value, known, f"write {', '.join(known)}, or the path of a namespace to join")
             yield problem("F047", f"{value!r} is not a namespace", at(field), advice)
+    yield from _user(settings)
     propagation = settings.rootfs_propagation
     if propagation and propagation not in _PROPAGATIONS:
         advice = did_you_mean(propagation, _PROPAGATIONS, "write shared, slave or private")
@@ -200,6 +209,18 @@ def _words(settings: Settings) -> Iterator[Diagnostic]:
         if rule.access and set(rule.access) - set("rwm"):
             advice = "write letters out of r (read), w (write) and m (make the node)"
             yield problem("F047", f"{rule.access!r} is not a device access", rule.origin.at("access"), advice)
+
+
+def _user(settings: Settings) -> Iterator[Diagnostic]:
+    user, at = settings.user, settings.origin.at
+    if user is None:
+        return
+    for key in ("uid", "gid", "additionalGids"):
+        if (key,) in settings.origin.spans:
+            yield problem("F096", f"`user` and `{key}` both say who runs it", at(key), "keep one of them")
+    if not _USER.match(user):
+        advice = "write `image`, or NAME[:GROUP], such as nginx:www-data or 1000:1000"
+        yield problem("F096", f"{user!r} is no user", at("user"), advice)
 
 
 def _without_effect(settings: Settings) -> Iterator[Diagnostic]:
