@@ -33,7 +33,11 @@ run)
 	printf '{{"id": "%s",\\n "pid": %d ,"x": 1}}' "$3" $$ | {root}/lib/started "$3"
 	exec /bin/sh "$2/program"
 	;;
-exec) shift 2; exec "$@" ;;
+exec)
+	[ "$2" != --pid-file ] || {{ echo $$ >"$3"; shift 2; }}
+	shift 2
+	exec "$@"
+	;;
 *) echo "$@" >>{root}/runtime.log ;;
 esac
 """
@@ -222,6 +226,33 @@ def test_what_never_is_ready_has_failed(guest: Guest) -> None:
     guest.until(lambda: "failed" in guest.seen("mute"))
     assert guest.seen("mute") == ["started", "up", "unready", "stopped", "failed"]
     assert guest.reports()[-1].status == 124
+
+
+def test_an_ill_service_is_started_again(guest: Guest) -> None:
+    flag, count = guest.root / "well", guest.root / "count"
+    guest.add(
+        "  - {name: web, image: i, restart: on-failure, health: {interval: 1, retries: 2, startPeriod: 1,"
+        f" command: [test, -e, '{flag}']}}}}\n"
+        f"  - {{name: said, image: i, health: {{interval: 1, retries: 1, file: {flag}, onFailure: report}}}}\n"
+        "  - {name: hangs, image: i, restart: 'no',"
+        " health: {interval: 1, timeout: 1, retries: 1, command: [sleep, '600']}}\n",
+        web=f": >'{flag}'; echo x >>{count}; {FOREVER}",
+        said=FOREVER,
+        hangs=FOREVER,
+    )
+    guest.start()
+    guest.until(lambda: "up" in guest.seen("web") and flag.exists())
+    time.sleep(2.5)
+    assert "stopped" not in guest.seen("web")
+    flag.unlink()
+    guest.until(lambda: "ill" in guest.seen("web") and "ill" in guest.seen("said"))
+    guest.until(lambda: count.read_text() == "x\nx\n")
+    assert guest.seen("web")[:6] == ["started", "up", "ill", "stopped", "started", "up"]
+    guest.until(lambda: "well" in guest.seen("said"))
+    assert guest.seen("said") == ["started", "up", "ill", "well"]
+    guest.until(lambda: "failed" in guest.seen("hangs"))
+    assert guest.seen("hangs") == ["started", "up", "ill", "stopped", "failed"]
+    assert subprocess.run(["pgrep", "-f", "^sleep 600$"], check=False, capture_output=True).returncode == 1
 
 
 def test_what_is_not_ready_and_deaf_is_killed(guest: Guest) -> None:

@@ -16,7 +16,7 @@ class ServiceStatus:
 
     name: str
     state: str
-    """waiting, started, up, ready, unready, stopped, done or failed."""
+    """waiting, started, up, ready, unready, ill, stopped, done or failed."""
     since: float
     """When it came to that, in seconds since the guest's kernel started."""
     starts: int = 0
@@ -46,9 +46,11 @@ def service_states(reports: Iterable[Report], since: int = 0) -> dict[str, Servi
             continue
         before = known.get(report.name) or ServiceStatus(name=report.name, state="", since=0)
         ended = report.event in ("stopped", "done", "failed")
+        # Well again, it is what it was.
+        state = ("ready" if "ready" in before.been else "up") if report.event == "well" else report.event
         known[report.name] = replace(
             before,
-            state=report.event,
+            state=state,
             since=report.uptime,
             starts=before.starts + (report.event == "started"),
             status=report.status if ended else before.status,

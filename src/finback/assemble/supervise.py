@@ -1,7 +1,7 @@
 """How a container is supervised, compiled to shell for the guest's init: part of its `prepare`.
 
-Variables are words that need no quotes, `needs` a list of them; `ready` is a function that asks with the functions of
-`usr/lib/finback/watch`.
+Variables are words that need no quotes, `needs` a list of them; `ready` and `healthy` are functions that ask with the
+functions of `usr/lib/finback/watch`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import shlex
 
 from finback.resolve.plan import Container
-from finback.spec.supervision import Ready
+from finback.spec.supervision import Health, Ready
+
+# A step that hangs must not keep the machine from ending.
+LAST_SECONDS = 90
 
 
 def variables(container: Container) -> list[str]:
     """The lines for the container's `prepare`."""
     chosen = container.supervision
     if container.section != "services":
-        return [f"on_failure={chosen.on_failure} limit={chosen.limit}"]
+        limit = chosen.limit or (LAST_SECONDS if container.section == "onshutdown" else 0)
+        return [f"on_failure={chosen.on_failure} limit={limit}"]
     return [
         f"needs={shlex.quote(' '.join(chosen.needs))}",
         f"restart={chosen.restart} first_wait={chosen.first_wait} longest_wait={chosen.longest_wait}",
@@ -24,6 +28,17 @@ def variables(container: Container) -> list[str]:
         f"stop_signal={chosen.stop_signal} stop_within={chosen.stop_within}",
         f"asked={_how(chosen.ready)} ready_within={chosen.ready_within}",
         *(["ready() {", f"\t{_question(chosen.ready)}", "}"] if _how(chosen.ready) == "poll" else []),
+        *_health(chosen.health),
+    ]
+
+
+def _health(health: Health | None) -> list[str]:
+    if health is None:
+        return ["health="]
+    return [
+        f"health={health.on_failure} health_interval={health.interval} health_timeout={health.timeout}",
+        f"health_retries={health.retries} health_start={health.start_period}",
+        *("healthy() {", f"\t{_question(health)}", "}"),
     ]
 
 
@@ -33,8 +48,8 @@ def _how(ready: Ready | None) -> str:
     return "notify" if ready.notify else "poll"
 
 
-def _question(ready: Ready | None) -> str:
-    """What succeeds once the service is ready."""
+def _question(ready: Ready | Health | None) -> str:
+    """What succeeds once the service is ready, or while it is well."""
     assert ready is not None
     if ready.tcp is not None:
         # As /proc/net/tcp writes it.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finback.spec.model import Item
-from finback.spec.supervision import Backoff, FailurePolicy, Ready, RestartPolicy, Stop
+from finback.spec.supervision import Backoff, FailurePolicy, Health, Ready, RestartPolicy, Stop
 
 # s6's own least time between starts, and what LinuxKit's containerd gives a process to stop.
 FIRST_WAIT, LONGEST_WAIT, READY_SECONDS, STOP_SECONDS = 1, 60, 60, 5
@@ -24,6 +24,8 @@ class Supervision:
     window: int = 0
     ready: Ready | None = None
     ready_within: int = READY_SECONDS
+    health: Health | None = None
+    """With every default filled in."""
     stop_signal: str = "SIGTERM"
     stop_within: int = STOP_SECONDS
     on_failure: FailurePolicy = "continue"
@@ -44,8 +46,22 @@ def supervision(item: Item) -> Supervision:
         window=item.start_limit.within if item.start_limit else 0,
         ready=item.ready,
         ready_within=(item.ready.timeout if item.ready else None) or READY_SECONDS,
+        health=_health(item.health),
         stop_signal=stop.signal or "SIGTERM",
         stop_within=stop.timeout or STOP_SECONDS,
         on_failure=item.on_failure or "continue",
         limit=item.timeout or 0,
+    )
+
+
+def _health(health: Health | None) -> Health | None:
+    if health is None:
+        return None
+    return replace(
+        health,
+        interval=health.interval or 30,
+        timeout=health.timeout or 10,
+        retries=health.retries or 3,
+        start_period=health.start_period or 0,
+        on_failure=health.on_failure or "restart",
     )

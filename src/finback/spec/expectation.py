@@ -11,7 +11,7 @@ from typing import Literal
 from finback.ground.source import Origin, origin
 from finback.spec.limit import key
 
-State = Literal["up", "ready", "done", "failed", "stopped", "unready"]
+State = Literal["up", "ready", "done", "failed", "stopped", "unready", "ill"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class ServiceState:
     name: str
     """Name of the service."""
     state: State | None = None
-    """`up` or `ready` and still running; or what has happened once: `done`, `failed`, `stopped`, `unready`.
+    """`up` or `ready` and still running; or what has happened once: `done`, `failed`, `stopped`, `unready`, `ill`.
     Default: ready, or up where the service has no `ready`."""
     restarts: int | None = None
     """How often it was started again, at least."""

@@ -20,7 +20,7 @@ from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
 from finback.spec.networking import Networking
-from finback.spec.supervision import Backoff, FailurePolicy, Ready, RestartPolicy, StartLimit, Stop
+from finback.spec.supervision import Backoff, FailurePolicy, Health, Ready, RestartPolicy, StartLimit, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,13 +251,16 @@ class Item(Settings):
     """When a service is given up. Default: never."""
     ready: Ready | None = None
     """What shows that a service can be used. Default: its program runs."""
+    health: Health | None = None
+    """What shows that a service still works, and what is done when it does not. Default: nothing is asked."""
     stop: Stop | None = None
     """How a service is stopped."""
     on_failure: FailurePolicy | None = key("onFailure")
     """What happens when a step of `onboot` fails: the boot goes on, or the machine halts or restarts.
     Default: continue."""
     timeout: int | None = None
-    """Seconds that a step of `onboot` or `onshutdown` may take; then it is ended, and has failed. Default: no limit."""
+    """Seconds that a step of `onboot` or `onshutdown` may take; then it is ended, and has failed. Default: no limit in
+    `onboot`, 90 in `onshutdown`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
 from finback.spec.model import Item, Spec
 from finback.spec.settings import did_you_mean, problem, warning
-from finback.spec.supervision import SERVICE_KEYS, SIGNALS, STEP_KEYS, Ready
+from finback.spec.supervision import SERVICE_KEYS, SIGNALS, STEP_KEYS, Health, Ready
 
 # More than this many seconds, a day, is surely meant otherwise; and the guest's shell can count that far.
 MAX_SECONDS = 86400
 MAX_STARTS = 1000
 _PROBES = tuple(f.name for f in fields(Ready) if f.name not in ("timeout", "origin"))
+_HEALTH_PROBES = tuple(p for p in _PROBES if p != "notify")
 # What busybox's wget can ask, and a shell's single quotes can hold.
 _URL = re.compile(r"http://[A-Za-z0-9._-]+(?::[0-9]{1,5})?(?:/[!-&(-~]*)?\Z")
 
@@ -84,20 +85,32 @@ def _service(item: Item) -> Iterator[Diagnostic]:
             advice = did_you_mean(guess, SIGNALS, f"write one of {', '.join(SIGNALS)}")
             yield problem("F064", f"{stop.signal!r} is not a signal", stop.origin.at("signal"), advice)
     if item.ready is not None:
-        yield from _ready(item.ready)
+        yield from _asked("ready", item.ready, _PROBES)
+    if item.health is not None:
+        yield from _health(item.health)
+        yield from _asked("health", item.health, _HEALTH_PROBES)
 
 
-def _ready(ready: Ready) -> Iterator[Diagnostic]:
+def _health(health: Health) -> Iterator[Diagnostic]:
+    at = health.origin.at
+    for key, value in (("interval", health.interval), ("retries", health.retries)):
+        if value is not None:
+            yield from _seconds(key, value, at(key), 1)
+    if health.start_period is not None:
+        yield from _seconds("startPeriod", health.start_period, at("startPeriod"), 0)
+
+
+def _asked(word: str, ready: Ready | Health, probes: tuple[str, ...]) -> Iterator[Diagnostic]:
     at = ready.origin.at
-    values = {k: getattr(ready, k) for k in _PROBES}
+    values = {k: getattr(ready, k) for k in probes}
     given = [k for k, v in values.items() if not (v is None or v is False or v == ())]
     if len(given) != 1:
-        if any((k,) in ready.origin.spans for k in _PROBES if getattr(ready, k) is None):
+        if any((k,) in ready.origin.spans for k in probes if getattr(ready, k) is None):
             return  # one is given and could not be read, which is reported already
         what = " and ".join(f"`{k}`" for k in given) or "nothing that can be asked"
         span = at(given[1]) if given else ready.origin.span
-        advice = "keep one of them" if given else f"add one of {', '.join(_PROBES)}"
-        yield problem("F063", f"`ready` has {what}", span, advice)
+        advice = "keep one of them" if given else f"add one of {', '.join(probes)}"
+        yield problem("F063", f"`{word}` has {what}", span, advice)
     for key in ("file", "socket"):
         path = getattr(ready, key)
         if path is not None and not path.startswith("/"):

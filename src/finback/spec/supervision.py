@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
+from finback.spec.limit import key
 
 RestartPolicy = Literal["always", "on-failure", "no"]
 FailurePolicy = Literal["continue", "halt", "reboot"]
@@ -60,6 +61,34 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What shows that a service still works, once it is ready: one of `file`, `socket`, `tcp`, `http` and `command`."""
+
+    file: str | None = None
+    """Path in the container that is there. Absolute links on the way there are not followed."""
+    socket: str | None = None
+    """Path of the unix socket that something listens on, as the program spells it."""
+    tcp: int | None = None
+    """TCP port that something listens on in the container's network."""
+    http: str | None = None
+    """URL that answers a GET with a status of success, asked from the container's network: `http://127.0.0.1:80/`."""
+    command: tuple[str, ...] | None = None
+    """Command that succeeds when it is run in the container."""
+    interval: int | None = None
+    """Seconds between two questions. Default: 30."""
+    timeout: int | None = None
+    """Seconds that a command may take. Default: 10."""
+    retries: int | None = None
+    """How often in a row it must fail until the service counts as ill. Default: 3."""
+    start_period: int | None = key("startPeriod")
+    """Seconds after the service became ready in which failures do not count. Default: 0."""
+    on_failure: Literal["restart", "reboot", "report"] | None = key("onFailure")
+    """What happens then: the service counts as failed and is stopped, the machine restarts in order, or it is only
+    said. Default: restart."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """How a service is stopped."""
 
@@ -70,7 +99,7 @@ class Stop:
     origin: Origin = origin()
 
 
-SERVICE_KEYS = ("restart", "backoff", "startLimit", "needs", "ready", "stop")
+SERVICE_KEYS = ("restart", "backoff", "startLimit", "needs", "ready", "health", "stop")
 """Keys that only a service can have."""
 STEP_KEYS = {"onFailure": ("onboot",), "timeout": ("onboot", "onshutdown")}
 """Keys that only a step can have, and the sections of the steps."""
