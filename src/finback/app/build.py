@@ -18,7 +18,7 @@ from finback.assemble.bootable import Subject, findings
 from finback.assemble.contents import StoreContents
 from finback.assemble.system import Compression, Contents, ImagePart, Piece, System
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
-from finback.ground.event import Warned, task
+from finback.ground.event import Noted, Warned, task
 from finback.ground.source import Span
 from finback.host import file
 from finback.outputs import FORMATS, Format, Options, Written
@@ -94,6 +94,7 @@ def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifac
 
 def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
     plan, spec = make_plan(inputs, workspace, formats=target.formats)
+    note_relaxed(plan, workspace)
     chosen = choose_formats(plan, target)
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
@@ -105,6 +106,14 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
         with task(workspace.emit, f"format {name}", f"writing {name}"):
             made += _write(name, written, target, workspace, system)
     return tuple(_with_memory(a, system, chosen, contents, workspace) for a in made)
+
+
+def note_relaxed(plan: Plan, workspace: Workspace) -> None:
+    """Say which containers are less confined than is usual."""
+    names = [c.name for c in plan.containers if c.relaxed]
+    if names:
+        text = f"less confined than usual: {', '.join(dict.fromkeys(names))}; `finback plan --explain` says how"
+        workspace.emit(Noted(text=text))
 
 
 def check(

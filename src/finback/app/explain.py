@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finback.ground.source import Origin, Span, Step
+from finback.resolve.confine import CONFINED
 from finback.resolve.plan import Container, Plan
 from finback.spec.dump import plain
 from finback.spec.model import Settings, Spec
@@ -78,7 +79,10 @@ def _value(path: str, value: Any, origin: Origin, steps: tuple[Step, ...]) -> It
 
 
 def _brought(container: Container, item: Settings) -> Iterator[Explained]:
-    """What the image of *container* says, and the files do not."""
+    """What the image of *container* says, and the files do not; what is usual where neither does; what that lacks."""
+    prefix = f"{container.section}.{container.name}"
+    for words in container.relaxed:
+        yield Explained(key=f"{prefix} (less confined)", value=words, source=_place(item.origin.span))
     for field in dataclasses.fields(Settings):
         value = getattr(container.settings, field.name)
         key = field.metadata.get("key", field.name)
@@ -86,6 +90,5 @@ def _brought(container: Container, item: Settings) -> Iterator[Explained]:
         if field.name == "origin" or value in (None, 0, ()) or getattr(item, field.name) == value:
             continue
         if getattr(item, field.name) is None:
-            yield Explained(
-                key=f"{container.section}.{container.name}.{key}", value=plain(value), source=container.image.reference
-            )
+            source = "the usual confinement" if field.name in CONFINED else container.image.reference
+            yield Explained(key=f"{prefix}.{key}", value=plain(value), source=source)

@@ -19,6 +19,8 @@ MASKED = (
     "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
 )  # fmt: skip
 READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+CONFINED = ("masked_paths", "readonly_paths", "no_new_privileges", "seccomp", "cgroupns")
+"""The fields of settings that are filled in here."""
 SYSCTLS = "/proc/sys"
 CGROUPS = "/sys/fs/cgroup"
 
