@@ -1,4 +1,4 @@
-"""What the system inside does when something goes wrong, and that limits and confinement hold: `systems/` says what is asked.
+"""What the system inside does when something goes wrong, and that limits and confinement hold. `systems/` has the tests.
 
 All of it is slow, so each boot asks many things.
 """
