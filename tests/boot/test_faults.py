@@ -1,4 +1,4 @@
-"""What the system inside does when something goes wrong, and that limits and confinement hold. `systems/` has the tests.
+"""What the system inside does when something goes wrong; limits and confinement hold. `systems/` has the tests.
 
 All of it is slow, so each boot asks many things.
 """
