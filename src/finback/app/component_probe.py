@@ -86,7 +86,7 @@ def probes(components: Iterable[Component], options: Options, workspace: Workspa
         rounds += [(n, _variant(component, p, c, verdict)) for n, (p, c) in enumerate(tried)]
     # Those of one component need a machine each; side by side are the first of all, then the second of all.
     subjects = [s for _, s in sorted(rounds, key=lambda r: r[0])]
-    for verdict in verdicts(subjects, replace(options, again=False), workspace):
+    for verdict in verdicts(subjects, replace(options, again=False, patience=1), workspace):
         component, word = verdict.subject.component, verdict.subject.variant.removeprefix("without ")
         probe = done[component.name]
         if verdict.trial.trouble and not verdict.trial.outcomes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Lock
 
-from finback.app import trial
+from finback.app import observation, trial
 from finback.app.planning import Inputs
 from finback.app.trial import Trial
 from finback.app.workspace import Workspace
@@ -35,6 +35,8 @@ class Options:
     """Components in one machine, at most."""
     platform: Platform | None = None
     """Default: this machine's."""
+    patience: int = 1
+    """How many times as long as it says each test may take: for busy machines."""
     again: bool = True
     """Test alone what failed in company: its neighbours may be to blame."""
 
@@ -62,6 +64,7 @@ def verdicts(subjects: Sequence[Subject], options: Options, workspace: Workspace
     folder.make_private(parent)
     with child.interruptible(), folder.scratch(parent) as place:
         runner = _Runner(options, workspace, parent, place)
+        subjects = [_patient(s, options.patience) for s in subjects]
         lonely: list[Subject] = []
         for verdict in runner.run(bench.pack(subjects, library, options.together)):
             if verdict.trial.passed or not verdict.company or not options.again:
@@ -69,6 +72,11 @@ def verdicts(subjects: Sequence[Subject], options: Options, workspace: Workspace
             else:
                 lonely.append(verdict.subject)
         yield from runner.run(Machine(subjects=(s,)) for s in lonely)
+
+
+def _patient(subject: Subject, patience: int) -> Subject:
+    tests = tuple(replace(t, within=(t.within or observation.WITHIN) * patience) for t in subject.tests)
+    return subject if patience == 1 else replace(subject, proof=replace(subject.proof, expect=tests))
 
 
 class _Runner:

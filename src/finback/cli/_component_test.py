@@ -34,6 +34,10 @@ def _machine_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--jobs", type=click.IntRange(1), help="Machines at a time. Default: as processors and memory allow."
         ),
+        click.option(
+            "--patience", type=click.IntRange(1), default=1, show_default=True,
+            help="How many times as long as it says a test may take, on busy machines.",
+        ),
         click.option("--record", is_flag=True, help="Keep the results in the components' folders."),
         click.option("--all", "every", is_flag=True, help="All components that have a test."),
         click.argument("names", nargs=-1, metavar="NAME..."),
@@ -52,6 +56,7 @@ def test(
     names: tuple[str, ...],
     every: bool,
     record: bool,
+    patience: int,
     jobs: int | None,
     together: int,
     arch: str | None,
@@ -70,7 +75,7 @@ def test(
     from finback.host import file
 
     machines = trial.Options(accelerator=accel, jobs=jobs)
-    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch))
+    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch), patience=patience)
     done = []
     with open_workspace(ctx) as workspace:
         subjects = [subject(c) for c in _chosen(names, every, workspace)]
@@ -99,6 +104,7 @@ def probe(
     names: tuple[str, ...],
     every: bool,
     record: bool,
+    patience: int,
     jobs: int | None,
     together: int,
     arch: str | None,
@@ -116,7 +122,7 @@ def probe(
     from finback.cli.test import lines
 
     machines = trial.Options(accelerator=accel, jobs=jobs)
-    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch))
+    options = component_trial.Options(machines=machines, together=together, platform=_platform(arch), patience=patience)
     passed = True
     with open_workspace(ctx) as workspace:
         for found in probes(_chosen(names, every, workspace), options, workspace):
