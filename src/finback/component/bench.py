@@ -150,7 +150,8 @@ def _claims(one: Subject, library: Library) -> dict[str, object]:
         "init": proof.init,
         f"component {one.component.name}": own,
     }
-    if proof.alone:
+    # What a test does to its machine, such as a restart, others would not expect.
+    if proof.alone or any(t.do for t in one.tests):
         claims["kernel"] = own
     if proof.disks:
         claims["disks"] = own

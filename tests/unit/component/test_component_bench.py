@@ -41,6 +41,7 @@ def machines(known: Library, most: int = 8) -> list[list[str]]:
         ("test: {alone: it sets the clock, expect: [{console: x}]}", QUIET, False),
         ("test: {disks: [64M], expect: [{console: x}]}", "test: {disks: [64M], expect: [{console: x}]}", False),
         ("test: {disks: [64M], expect: [{console: x}]}", QUIET, True),
+        ("test: {expect: [{do: {reboot: true}}, {console: x}]}", QUIET, False),
         ("test: {data: a, expect: [{console: x}]}", "test: {data: b, expect: [{console: x}]}", False),
         ("label: {binds: ['/var/x:/x']}\n" + QUIET, "label: {binds: ['/var/x:/y']}\n" + QUIET, False),
         ("label: {binds: ['/var/x:/x:ro']}\n" + QUIET, "label: {binds: ['/var/x:/y:ro']}\n" + QUIET, True),

@@ -9,7 +9,7 @@ from finback.cli import cli
 from finback.component.check import check
 from finback.component.library import Library
 from finback.component.privilege import privileges
-from finback.ground.diagnostic import Severity
+from finback.ground.diagnostic import FinbackError, Severity
 
 LIBRARY = Library((Path(__file__).resolve().parents[3] / "components",))
 
@@ -99,3 +99,22 @@ def test_the_command_says_where_and_fails(tmp_path: Path, monkeypatch: pytest.Mo
     assert done.exit_code == 1, done.output
     assert "component.yml:7:28: error[F102]: web can write to its root for no reason" in done.output
     assert "1 components: 1 errors, no warnings" in done.output
+
+
+def test_a_new_component_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "finback").mkdir()
+    (tmp_path / "finback" / "config.yml").write_text(f"library: [{tmp_path}]\n")
+    done = CliRunner().invoke(cli, ["component", "new", "greet", "--dir", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert findings_of(tmp_path, "greet") == []
+    again = CliRunner().invoke(cli, ["component", "new", "greet", "--dir", str(tmp_path)])
+    assert again.exit_code == 1
+    assert isinstance(again.exception, FinbackError) or "F109" in again.output
+    odd = CliRunner().invoke(cli, ["component", "new", "../x", "--dir", str(tmp_path)])
+    assert odd.exit_code == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["finback", "greet"]
+
+
+def findings_of(folder: Path, name: str) -> list[str]:
+    return [d.message for d in check(Library((folder,)).get(name))]
