@@ -19,6 +19,8 @@ from finback.app import run, session
 from finback.app.cache_transfer import Export, write
 from finback.app.component import build_components
 from finback.app.machine import Running
+from finback.app.planning import Inputs, load_inputs
+from finback.app.service_state import service_states
 from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
 from finback.ground.diagnostic import FinbackError
@@ -239,3 +241,58 @@ def test_volumes_are_blank_and_populated(tmp_path: Path) -> None:
         guest.shows("", "sh", "-c", written)
         guest.shows("new", "ls", f"{root}/blank/merged")
         guest.shows("new", "ls", f"{root}/alpine/merged")
+
+
+# What Debian does not have: kapacitor, telegraf and chronograf.
+UNANSWERED = ("influxdb-os",)
+# Laid over another, for another architecture.
+OVERLAYS = ("platform-equinixmetal.arm64",)
+ALL = sorted(p.name.removesuffix(".yml") for p in EXAMPLES.glob("*.yml"))
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if n not in (*UNANSWERED, *OVERLAYS)])
+def test_an_example_builds(name: str, tmp_path: Path) -> None:
+    build(tmp_path, name)
+    assert (tmp_path / f"{name}-initrd.img").exists()
+
+
+def test_an_overlay_builds_with_what_it_is_laid_over(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "platform-equinixmetal.yml", tmp_path)
+    shutil.copy(EXAMPLES / "platform-equinixmetal.arm64.yml", tmp_path)
+    command = [sys.executable, "-m", "finback", "build", "--library", "--arch", "arm64", "--format", "kernel+initrd"]
+    files = ["platform-equinixmetal.yml", "platform-equinixmetal.arm64.yml"]
+    done = subprocess.run([*command, *files], cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# Services that can't run in such a machine, and why.
+ELSEWHERE = {
+    "open-vm-tools": "VMware",
+    "tss": "a TPM 1.2",
+    "acpid": "a power button that the kernel shows",
+    "host-timesync-daemon": "the hypervisor's clock",
+    "docker-dfm": "a configuration that Docker Desktop gives",
+    "trim-after-delete": "Docker",
+    "vpnkit-forwarder": "AF_VSOCK of the host",
+    "vsudd": "AF_VSOCK of the host",
+}
+NEEDED = {"cadvisor": (Disk(size=2 * GIB),), "docker-for-mac": (Disk(size=4 * GIB),)}
+BOOTED = (
+    "addbinds", "cadvisor", "containerd-debug", "docker-for-mac", "getty", "hostmount-writeable-overlay", "linuxkit",
+    "minimal", "openstack", "platform-aws", "platform-azure", "platform-equinixmetal", "platform-gcp",
+    "platform-hetzner", "platform-rt-for-vmware", "platform-scaleway", "platform-vmware", "platform-vultr", "tpm",
+    "vpnkit-forwarder", "vsudd-containerd",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOOTED)
+def test_an_example_starts_its_services(name: str, tmp_path: Path) -> None:
+    spec = load_inputs(Inputs(files=(str(EXAMPLES / f"{name}.yml"),)), Workspace(emit=silent))
+    wanted = {s.name for s in spec.services or ()} - set(ELSEWHERE)
+    with running(tmp_path, name, memory=2048, disks=NEEDED.get(name, ())) as guest:
+
+        def all_have_come_up() -> bool:
+            states = service_states(guest.machine.events())
+            return wanted <= {n for n, state in states.items() if state.been & {"up", "ready"}}
+
+        guest.until(all_have_come_up, 600)
