@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from finback.backends import Disk
 from finback.ground.diagnostic import error
 from finback.host import child, file, folder, process
 from finback.host.process import Command
 
 QCOW2 = b"QFI\xfb"
+
+
+def placed(disk: Disk, number: int, state: Path) -> Disk:
+    """*disk* with an absolute path; one without a path lies in the state folder."""
+    if disk.path is None:
+        return replace(disk, path=state / f"disk{number or ''}.img")
+    return replace(disk, path=disk.path.absolute())
 
 
 def make(disk: Disk) -> None:

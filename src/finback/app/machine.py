@@ -21,6 +21,7 @@ from finback.backends.qemu import (
     CONSOLE,
     CONTROL_SOCKET,
     EVENTS,
+    EVENTS_SOCKET,
     PID,
     QMP_SOCKET,
     SESSIONS,
@@ -36,7 +37,10 @@ LOCK = "lock"
 RECORD_LIMIT = 1 << 20
 EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
-TRANSIENT = (PID, QMP_SOCKET, CONTROL_SOCKET, TPM_PID, TPM_SOCKET, *(session_socket(n) for n in range(SESSIONS)))
+TRANSIENT = (
+    PID, QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET, TPM_PID, TPM_SOCKET,
+    *(session_socket(n) for n in range(SESSIONS)),
+)  # fmt: skip
 # What each stronger way to end a process gets, in seconds.
 GRACE = 5.0
 

@@ -30,6 +30,9 @@ IDENTITY = "identity.json"
 DISC = "data.iso"
 VARIABLES = "variables.fd"
 LOG = "qemu.log"
+MEMORY_FILE = "memory.qcow2"
+# Snapshots lie behind what a guest would see of it.
+MEMORY_FILE_SIZE = 1 << 20
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # QEMU reads kernel and initrd before it answers.
@@ -82,6 +85,12 @@ class Request:
     reboot: bool = True
     appends: bool = False
     """Console and timeline of the runs before are kept, and added to."""
+    switches: tuple[Path, ...] = ()
+    """Sockets of switches; a network card for each, beside the one of `networking`."""
+    slots: int = 0
+    """Disks that can be added while the machine runs."""
+    snapshots: bool = False
+    """Snapshots can be made of it: its own disks are then qcow2."""
     backend: str = "qemu"
 
     @property
@@ -133,19 +142,20 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         **started,
         memory=request.memory,
         cpus=request.cpus,
-        disks=tuple(_placed(d, n, state) for n, d in enumerate(request.disks)),
+        disks=tuple(drive.placed(d, n, state) for n, d in enumerate(request.disks)),
         discs=() if request.data is None else (state / DISC,),
         forwards=request.forwards,
         tpm=request.tpm,
         networking=request.networking,
-        # Locally administered, in the range that QEMU's own examples use.
-        mac="52:54:00:" + ":".join(re.findall("..", identity.replace("-", "")[-6:])),
+        mac=card_of(identity),
         uuid=identity,
         state=state,
         sockets=_sockets(state),
         foreground=not request.detach,
         reboot=request.reboot,
-        appends=request.appends,
+        switches=request.switches,
+        slots=request.slots,
+        memory_file=state / MEMORY_FILE if request.snapshots else None,
     )
     for program in BACKENDS.get(request.backend).programs(machine):
         if process.find(program) is None:
@@ -280,6 +290,11 @@ def _package(program: str, architecture: str) -> str:
     return {"amd64": "qemu-system-x86", "arm64": "qemu-system-arm"}.get(architecture, "qemu-system-misc")
 
 
+def card_of(identity: str) -> str:
+    """The hardware address of a machine's first card; locally administered, in the range of QEMU's own examples."""
+    return "52:54:00:" + ":".join(re.findall("..", identity.replace("-", "")[-6:]))
+
+
 def _identity(state: Path) -> str:
     """The UUID that the machine had before, or a new one."""
     try:
@@ -296,13 +311,6 @@ def _sockets(state: Path) -> Path:
         if len(str(place / CONTROL_SOCKET).encode("utf-8", "surrogateescape")) <= port.PATH_LIMIT:
             return place
     raise error("F524", f"the path {state} is too long for sockets", help="name a shorter one with --state")
-
-
-def _placed(disk: Disk, number: int, state: Path) -> Disk:
-    """*disk* with an absolute path, one without a path in the state folder."""
-    if disk.path is None:
-        return replace(disk, path=state / f"disk{number or ''}.img")
-    return replace(disk, path=disk.path.absolute())
 
 
 @contextmanager
@@ -323,9 +331,11 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             folder.make_private(machine.sockets)
         for disk in machine.disks:
             drive.make(disk)
+        if machine.memory_file is not None:
+            drive.make(Disk(path=machine.memory_file, format="qcow2", size=MEMORY_FILE_SIZE))
         if machine.firmware is not None:
             firmwares.prepare(machine.firmware)
-        folder.sweep(machine.state, (LOG, DISC) if machine.appends else (EVENTS, CONSOLE, LOG, DISC))
+        folder.sweep(machine.state, (LOG, DISC) if request.appends else (EVENTS, CONSOLE, LOG, DISC))
         if request.data is not None:
             with file.writing(machine.state / DISC) as out:
                 out.write(iso9660.small("config", {"config": request.data}))

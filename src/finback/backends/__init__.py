@@ -74,6 +74,12 @@ class Machine:
     """A TPM 2.0 in software. What it remembers is in the state folder."""
     networking: str = "user"
     """`user`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    switches: tuple[Path, ...] = ()
+    """Sockets of switches; a network card for each, beside the one of `networking`."""
+    slots: int = 0
+    """Disks that can be added while the machine runs."""
+    memory_file: Path | None = None
+    """A qcow2 image that takes the state of memory and devices in a snapshot. None: none can be made."""
     accelerator: str = "tcg"
     mac: str
     uuid: str
@@ -85,8 +91,6 @@ class Machine:
     """The console is this terminal; otherwise a file in the state folder."""
     reboot: bool = True
     """A restart of the guest restarts it; otherwise it ends the machine."""
-    appends: bool = False
-    """What it says comes after what it said when it ran before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,11 +35,18 @@ PID = "pid"
 SWTPM = "swtpm"
 TPM_SOCKET, TPM_PID, TPM_STATE = "tpm.sock", "tpm.pid", "tpm"
 TPM_DEVICES = {"amd64": "tpm-crb", "arm64": "tpm-tis-device"}
+EVENTS_SOCKET = "watch.sock"
+MEMORY_NODE = "memory"
 
 
 def program(architecture: str) -> str:
     """The QEMU for an architecture in OCI's words."""
     return f"qemu-system-{ARCHITECTURES[architecture].kernel}"
+
+
+def slot(number: int) -> str:
+    """The bus that an added disk is attached to."""
+    return f"slot{number}"
 
 
 def session_socket(number: int) -> str:
@@ -79,6 +86,7 @@ def machine_command(machine: Machine) -> Command:
         argv += _disk(number, disk, bus)
     for number, path in enumerate(machine.discs):
         argv += _disc(number, path, bus)
+    argv += _prospects(machine)
     return Command(argv=tuple(argv))
 
 
@@ -119,15 +127,11 @@ def _attached(name: str, kind: str, bus: str, options: str = "", serial: str = "
 def _console(machine: Machine) -> list[str]:
     log = _escaped(str(machine.state / CONSOLE))
     if not machine.foreground:
-        return _serial(machine, f"file,id=console,path={log}{_append(machine)}")
+        return _serial(machine, f"file,id=console,path={log},append=on")
     # mux: the console and QEMU's monitor share the terminal, Ctrl-A C goes between them, Ctrl-A X leaves.
     # signal=off: Ctrl-C belongs to the guest.
-    chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}{_append(machine, 'log')}"
+    chardev = f"stdio,id=console,mux=on,signal=off,logfile={log},logappend=on"
     return [*_serial(machine, chardev), "-mon", "chardev=console,mode=readline"]
-
-
-def _append(machine: Machine, prefix: str = "") -> str:
-    return f",{prefix}append=on" if machine.appends else ""
 
 
 def _serial(machine: Machine, chardev: str) -> list[str]:
@@ -137,14 +141,18 @@ def _serial(machine: Machine, chardev: str) -> list[str]:
 
 
 def _channels(machine: Machine, bus: str) -> list[str]:
-    qmp, control = (_escaped(str(machine.sockets / name)) for name in (QMP_SOCKET, CONTROL_SOCKET))
+    names = (QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET)
+    qmp, control, watch = (_escaped(str(machine.sockets / name)) for name in names)
     return [
         # QEMU's own protocol. wait=off: the guest starts without anybody listening.
         "-chardev", f"socket,id=qmp,path={qmp},server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
+        # The same for who listens to its events for a long time: a socket serves one at a time.
+        "-chardev", f"socket,id=watch,path={watch},server=on,wait=off",
+        "-mon", "chardev=watch,mode=control",
         "-device", f"virtio-serial-{bus}",
         # The guest's boot timeline, a JSON object a line.
-        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))}{_append(machine)}",
+        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))},append=on",
         "-device", "virtserialport,chardev=events,name=finback.events",
         # What the host asks of the guest, a word a line.
         "-chardev", f"socket,id=control,path={control},server=on,wait=off",
@@ -163,6 +171,11 @@ def _session(machine: Machine, number: int) -> tuple[str, ...]:
 
 
 def _network(machine: Machine, bus: str) -> list[str]:
+    cards = [word for n, path in enumerate(machine.switches, 1) for word in _card(n, path, machine, bus)]
+    return [*_outer(machine, bus), *cards]
+
+
+def _outer(machine: Machine, bus: str) -> list[str]:
     kind, _, name = machine.networking.partition(",")
     if kind == "none":
         return []
@@ -176,6 +189,33 @@ def _network(machine: Machine, bus: str) -> list[str]:
     # romfile empty: nothing boots from the network, and the ROM is a package of its own in most distributions.
     rom = "" if bus == "ccw" else ",romfile="
     return ["-netdev", netdev, "-device", f"virtio-net-{bus},netdev=net0,mac={machine.mac}{rom}"]
+
+
+def card_address(mac: str, number: int) -> str:
+    """The hardware address of a machine's card *number*, whose first one has *mac*: the third byte tells them apart."""
+    parts = mac.split(":")
+    return ":".join([*parts[:2], f"{number:02x}", *parts[3:]])
+
+
+def _card(number: int, path: Path, machine: Machine, bus: str) -> list[str]:
+    """A network card whose cable leads to a switch. Frames go with their length before them."""
+    netdev = f"stream,id=net{number},server=off,addr.type=unix,addr.path={_escaped(str(path))}"
+    rom = "" if bus == "ccw" else ",romfile="
+    mac = card_address(machine.mac, number)
+    return ["-netdev", netdev, "-device", f"virtio-net-{bus},netdev=net{number},mac={mac}{rom}"]
+
+
+def _prospects(machine: Machine) -> list[str]:
+    """What later commands need: places for disks, and one for the content of memory."""
+    argv = []
+    if machine.architecture != "s390x":
+        # The first bus of these machines takes nothing while they run.
+        for number in range(machine.slots):
+            argv += ["-device", f"pcie-root-port,id={slot(number)},chassis={number + 1},slot={number + 1}"]
+    if machine.memory_file is not None:
+        path = _escaped(str(machine.memory_file))
+        argv += ["-blockdev", f"driver=qcow2,node-name={MEMORY_NODE},file.driver=file,file.filename={path}"]
+    return argv
 
 
 def _forward(forward: Forward) -> str:

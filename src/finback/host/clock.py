@@ -13,6 +13,11 @@ def now() -> float:
     return time.time()
 
 
+def sleep(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
+
+
 def monotonic() -> float:
     """Seconds on a clock that only goes forward."""
     return time.monotonic()

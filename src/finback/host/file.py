@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,6 +124,46 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield stream
     except OSError as failure:
         raise failed(path, failure) from None
+
+
+def size(path: Path) -> int:
+    """The size of the file *path* in bytes; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def tail(path: Path, start: int) -> bytes:
+    """What the file *path* has from the byte *start* on; nothing when it is not there."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            return stream.read()
+    except OSError:
+        return b""
+
+
+def truncate(path: Path, length: int) -> None:
+    """Cut the file *path* down to *length* bytes.
+
+    Raises:
+        FinbackError: F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        os.truncate(path, length)
+    except OSError as failure:
+        raise failed(path, failure) from None
+
+
+@contextmanager
+def unnamed(data: bytes) -> Iterator[int]:
+    """The file descriptor of a file without a name that has *data*, from its beginning."""
+    with tempfile.TemporaryFile() as out:
+        out.write(data)
+        out.seek(0)
+        yield out.fileno()
 
 
 @contextmanager
