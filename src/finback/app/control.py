@@ -68,11 +68,17 @@ def add_disk(machine: Running, disk: Disk, slots: int) -> str:
         monitor.execute("blockdev-add", {**node, "file": {"driver": "file", "filename": str(placed.path)}})
         try:
             device = {"driver": "virtio-blk", "id": name, "drive": name, "serial": disk.serial or name}
-            monitor.execute("device_add", {**device, "bus": slot(number)})
+            # Mainframes need no place for it.
+            place = {"bus": slot(number)} if slot(number) in _devices(monitor) else {}
+            monitor.execute("device_add", {**device, **place})
         except FinbackError:
             monitor.execute("blockdev-del", {"node-name": name})
             raise
     return name
+
+
+def _devices(monitor: Monitor) -> set[str]:
+    return {d["name"] for d in monitor.execute("qom-list", {"path": "/machine/peripheral"})}
 
 
 def _free_slot(monitor: Monitor, slots: int) -> int:
@@ -93,8 +99,7 @@ def remove_disk(machine: Running, name: str) -> None:
     with _monitor(machine) as monitor:
         monitor.execute("device_del", {"id": name})
         for _ in range(int(SECONDS / qmp.JOB_INTERVAL)):
-            devices = monitor.execute("qom-list", {"path": "/machine/peripheral"})
-            if name not in {d["name"] for d in devices}:
+            if name not in _devices(monitor):
                 monitor.execute("blockdev-del", {"node-name": name})
                 return
             monitor.wait(qmp.JOB_INTERVAL)

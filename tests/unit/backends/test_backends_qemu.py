@@ -53,9 +53,16 @@ def argv(**changes: Any) -> str:
         ),
         ({"disks": (Disk(path=Path("/a")), Disk(path=Path("/b"), format="qcow2"))}, "id=disk1,format=qcow2,"),
         ({"discs": (Path("/c.iso"),)}, "if=none,id=disc0,readonly=on,format=raw,file=/c.iso"),
-        ({"foreground": True}, "stdio,id=console,mux=on,signal=off,logfile=/s/console.log"),
-        ({"foreground": False}, "-chardev file,id=console,path=/s/console.log -serial chardev:console"),
-        ({}, "file,id=events,path=/s/events.jsonl -device virtserialport,chardev=events,name=finback.events"),
+        ({"foreground": True}, "stdio,id=console,mux=on,signal=off,logfile=/s/console.log,logappend=on"),
+        (
+            {"switches": (Path("/a"), Path("/b,c")), "networking": "none"},
+            "addr.type=unix,addr.path=/b,,c -device virtio-net-pci,netdev=net2,mac=52:54:02:01:02:03",
+        ),
+        ({"slots": 2}, "-device pcie-root-port,id=slot1,chassis=2,slot=2"),
+        ({"memory_file": Path("/m")}, "-blockdev driver=qcow2,node-name=memory,file.driver=file,file.filename=/m"),
+        ({"disks": (Disk(path=Path("/a"), serial="x,y"),)}, "drive=disk0,serial=x,,y"),
+        ({"foreground": False}, "-chardev file,id=console,path=/s/console.log,append=on -serial chardev:console"),
+        ({}, "file,id=events,path=/s/events.jsonl,append=on -device virtserialport,chardev=events,name=finback.events"),
         ({}, "socket,id=control,path=/r/control.sock,server=on,wait=off -device virtserialport,chardev=control,"),
         ({}, "socket,id=qmp,path=/r/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"),
         ({"reboot": False}, "-no-reboot"),
@@ -93,6 +100,7 @@ def test_the_command_line(changes: dict[str, Any], expected: str) -> None:
     [
         ({"networking": "none"}, "net"),
         ({"architecture": "s390x"}, "-pci"),
+        ({"architecture": "s390x", "slots": 3}, "slot"),
         ({"architecture": "s390x"}, "-serial chardev"),
         ({"foreground": False}, "mux"),
         ({}, "-no-reboot"),
@@ -105,7 +113,8 @@ def test_what_the_command_line_leaves_out(changes: dict[str, Any], absent: str) 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 @pytest.mark.parametrize("foreground", [True, False])
 def test_every_chardev_and_drive_is_made_once_and_used(architecture: str, foreground: bool) -> None:
-    text = argv(architecture=architecture, foreground=foreground, disks=(Disk(path=Path("/d")),), discs=(Path("/c"),))
+    text = argv(architecture=architecture, foreground=foreground, disks=(Disk(path=Path("/d")),), discs=(Path("/c"),),
+                switches=(Path("/w"),))  # fmt: skip
     made = re.findall(r"\bid=(\w+)", text)
     used = set(re.findall(r"(?:chardev[=:]|drive=|netdev=)(\w+)", text))
     assert sorted(made) == sorted(used)
