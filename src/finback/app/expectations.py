@@ -23,16 +23,7 @@ SHOWN = 80
 FILE_LIMIT = 1 << 20
 # What busybox and runtimes never end with.
 ABSENT = 44
-# The machine's busybox works within a container's namespaces, too: it finds itself by /proc.
-LOOK = f"""
-if [ -n "$1" ]; then
-	read -r pid <"/run/service/$1/pid" || exit
-	set -- "$2" nsenter -t "$pid" -m -p
-else
-	set -- "$2"
-fi
-path=$1
-shift
+LOOK = f"""{session.ENTER}
 exec "$@" sh -c '[ -e "$0" ] || [ -L "$0" ] || exit {ABSENT}; [ -d "$0" ] || exec head -c {FILE_LIMIT} "$0"' "$path"
 """
 

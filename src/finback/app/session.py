@@ -22,6 +22,18 @@ ANSWER_SECONDS = 20.0
 # What the serial port's other end reads as one line.
 REQUEST_LIMIT = 16 << 10
 
+# The beginning of a script that looks at the files of a service's container, or of the machine when $1 is empty: $path
+# is $2, and "$@" what a command is put behind. The machine's busybox works within a container's namespaces, too, for it
+# finds itself by /proc: containers need no program for it.
+ENTER = """
+service=$1 path=$2
+shift 2
+if [ -n "$service" ]; then
+	read -r pid <"/run/service/$service/pid" || exit
+	set -- nsenter -t "$pid" -m -p "$@"
+fi
+"""
+
 Sink = Callable[[bytes], None]
 
 

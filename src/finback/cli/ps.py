@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +14,22 @@ if TYPE_CHECKING:
 @click.command("ps")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--timeline", metavar="NAME", help="Print the boot timeline of the machine NAME instead.")
-def COMMAND(as_json: bool, timeline: str | None) -> None:  # noqa: N802
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="With --timeline: draw it into this file.")
+def COMMAND(as_json: bool, timeline: str | None, svg: Path | None) -> None:  # noqa: N802
     """List the machines that run, and those in the background that have ended and were not cleared by stop."""
     from finback.app import machine
     from finback.app.timeline import draw
     from finback.cli import table
 
+    if svg is not None and timeline is None:
+        raise click.UsageError("--svg draws a timeline: --timeline NAME")
+    if timeline is not None and svg is not None:
+        from finback.app import timeline_svg
+        from finback.host import file
+
+        with file.writing(svg) as out:
+            out.write(timeline_svg.draw(machine.find(timeline).events(), timeline).encode())
+        return
     if timeline is not None:
         reports = machine.find(timeline).events()
         if as_json:

@@ -158,6 +158,34 @@ def truncate(path: Path, length: int) -> None:
 
 
 @contextmanager
+def spool() -> Iterator[BinaryIO]:
+    """A file without a name, to write to and then to read from.
+
+    Raises:
+        FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        with tempfile.TemporaryFile() as out:
+            yield cast("BinaryIO", out)
+    except OSError as failure:
+        raise failed(Path(failure.filename or tempfile.gettempdir()), failure) from None
+
+
+def rename(path: Path, target: Path) -> None:
+    """Give *path* the name *target*; a file that is there is replaced.
+
+    Raises:
+        FinbackError: F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        path.replace(target)
+    except OSError as failure:
+        raise failed(target, failure) from None
+
+
+@contextmanager
 def unnamed(data: bytes) -> Iterator[int]:
     """The file descriptor of a file without a name that has *data*, from its beginning."""
     with tempfile.TemporaryFile() as out:
