@@ -25,9 +25,11 @@ from finback.backends.qemu import (
     PID,
     QMP_SOCKET,
     SESSIONS,
+    TERMINALS,
     TPM_PID,
     TPM_SOCKET,
     session_socket,
+    terminal_socket,
 )
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import child, clock, environment, file, folder, port, qmp
@@ -39,7 +41,7 @@ EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
 TRANSIENT = (
     PID, QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET, TPM_PID, TPM_SOCKET,
-    *(session_socket(n) for n in range(SESSIONS)),
+    *(session_socket(n) for n in range(SESSIONS)), *(terminal_socket(n) for n in range(TERMINALS)),
 )  # fmt: skip
 # What each stronger way to end a process gets, in seconds.
 GRACE = 5.0

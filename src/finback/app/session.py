@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from finback.app.machine import Running, listens
-from finback.backends.qemu import CONTROL_SOCKET, SESSIONS, session_socket
+from finback.backends.qemu import CONTROL_SOCKET, SESSIONS, TERMINALS, session_socket, terminal_socket
 from finback.ground.diagnostic import error
-from finback.host import folder, port
+from finback.host import folder, port, terminal
 from finback.host.channel import Channel
 
 # The guest starts a shell script; where machines are emulated and busy that takes its time.
@@ -91,6 +91,55 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
         raise error("F537", f"the command takes more than {request.timeout:.0f} seconds", help="give it more time")
     if not status:
         raise error("F701", f"{machine.name} broke off", help="it may have ended; `finback ps` lists what runs")
+    return status[0]
+
+
+def converse(machine: Running, request: Request) -> int:
+    """Run the command of *request* on a terminal in *machine*, which this process's terminal becomes: its exit status.
+
+    Keys go there as they are, Ctrl-C too; a change of the window's size is passed on.
+
+    Raises:
+        FinbackError: as `execute`; F545, all terminals of the machine are in use, or it has none.
+
+    """
+    for number in range(TERMINALS):
+        with folder.locked(machine.state / f"terminal{number}.lock") as free:
+            if free:
+                return _converse(machine, request, number)
+    raise error("F545", f"{TERMINALS} terminals of {machine.name} are in use already", help="leave one of them")
+
+
+def _converse(machine: Running, request: Request, number: int) -> int:
+    rows, columns = terminal.size()
+    head = f"terminal {number} {rows} {columns} {terminal.kind()} ".encode()
+    status: list[int] = []
+    said = bytearray()
+
+    def heard(text: bytes) -> bool:
+        mark, _, data = text.partition(b" ")
+        if mark == b"!":
+            said.extend(_decoded(data))
+        if mark == b"=" and data.isdigit():
+            status.append(int(data))
+        return bool(status)
+
+    with _session(machine) as channel:
+        connection = port.connected(machine.sockets / terminal_socket(number))
+        if connection is None:
+            raise error("F545", f"{machine.name} has no terminal", help="stop it and start it anew by this finback")
+        with terminal.lent(), connection, terminal.resizes() as changes:
+            channel.send(head + request.encoded())
+            with terminal.joined(connection):
+
+                def resized(_: bytes) -> None:
+                    channel.send(b"size %d %d" % terminal.size())
+
+                channel.converse(heard, resized, changes, None)
+    if not status:
+        raise error("F701", f"{machine.name} broke off", help="it may have ended; `finback ps` lists what runs")
+    if said:
+        raise error("F545", said.decode("utf-8", "replace").strip(), help="see what runs: finback status NAME")
     return status[0]
 
 

@@ -30,6 +30,8 @@ CONTROL_SOCKET = "control.sock"
 EVENTS = "events.jsonl"
 SESSIONS = 4
 """Commands that can run in a guest at a time."""
+TERMINALS = 2
+"""Commands among them that have a terminal."""
 CONSOLE = "console.log"
 PID = "pid"
 SWTPM = "swtpm"
@@ -42,6 +44,11 @@ MEMORY_NODE = "memory"
 def program(architecture: str) -> str:
     """The QEMU for an architecture in OCI's words."""
     return f"qemu-system-{ARCHITECTURES[architecture].kernel}"
+
+
+def terminal_socket(number: int) -> str:
+    """The socket of a terminal in the guest, /dev/hvc and the number there."""
+    return f"terminal{number}.sock"
 
 
 def slot(number: int) -> str:
@@ -158,6 +165,7 @@ def _channels(machine: Machine, bus: str) -> list[str]:
         "-chardev", f"socket,id=control,path={control},server=on,wait=off",
         "-device", "virtserialport,chardev=control,name=finback.control",
         *(word for number in range(SESSIONS) for word in _session(machine, number)),
+        *(word for number in range(TERMINALS) for word in _terminal(machine, number)),
     ]  # fmt: skip
 
 
@@ -167,6 +175,15 @@ def _session(machine: Machine, number: int) -> tuple[str, ...]:
     return (
         "-chardev", f"socket,id=shell{number},path={path},server=on,wait=off",
         "-device", f"virtserialport,chardev=shell{number},name=finback.shell{number}",
+    )  # fmt: skip
+
+
+def _terminal(machine: Machine, number: int) -> tuple[str, ...]:
+    # To the guest a console, but not one that its kernel writes to.
+    path = _escaped(str(machine.sockets / terminal_socket(number)))
+    return (
+        "-chardev", f"socket,id=terminal{number},path={path},server=on,wait=off",
+        "-device", f"virtconsole,chardev=terminal{number},name=finback.terminal{number}",
     )  # fmt: skip
 
 

@@ -16,13 +16,14 @@ import click
 def COMMAND(ctx: click.Context, name: str, service: str | None, state: Path | None) -> None:  # noqa: N802
     """Open a shell in the machine NAME, outside its containers, or in the container of SERVICE.
 
-    Lines are edited here and sent whole. Ctrl-D leaves.
+    From a terminal it has a terminal, to which keys go as they are. Ctrl-D leaves.
     """
     from finback.app import session
     from finback.app.machine import find
     from finback.cli._streams import errors, output
-    from finback.host.terminal import is_terminal
+    from finback.host.terminal import is_whole
 
-    words = ("sh", "-i") if is_terminal() else ("sh",)
-    request = session.Request(words=words, service=service or "", source=sys.stdin.fileno())
+    request = session.Request(words=("sh",), service=service or "", source=sys.stdin.fileno())
+    if is_whole():
+        ctx.exit(session.converse(find(name, state), request))
     ctx.exit(session.execute(find(name, state), request, output, errors))

@@ -23,6 +23,17 @@ def trouble(address: str, port: int, protocol: str) -> str:
     return ""
 
 
+def connected(path: Path) -> socket.socket | None:
+    """A connection to who listens on the unix socket at *path*; None when nobody does."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
 def send_line(path: Path, text: str) -> socket.socket | None:
     """Write a line to the unix socket at *path*; the open connection, or None when nobody listens."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

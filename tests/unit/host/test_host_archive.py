@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_what_is_cut_off_is_refused(tmp_path: Path) -> None:
         assert caught.value.diagnostics[0].code == "F542"
 
 
-@settings(max_examples=100)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_an_archive_or_refused(data: bytes) -> None:
     import tempfile
@@ -92,8 +93,6 @@ def test_any_bytes_are_an_archive_or_refused(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name) / "in"
         place.mkdir()
-        try:
+        with suppress(FinbackError):
             archive.unpack(io.BytesIO(data), place)
-        except FinbackError:
-            pass
         assert [p.name for p in Path(name).iterdir()] == ["in"]
