@@ -23,7 +23,7 @@ LIMIT = 1 << 20
 # An unknown system call does not exist, so that programs fall back to an older one.
 ENOSYS = 38
 _ARCHITECTURES = {
-    "amd64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
+    "amd64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86"),
     "arm64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
     "riscv64": ("SCMP_ARCH_RISCV64",),
     "s390x": ("SCMP_ARCH_S390X", "SCMP_ARCH_S390"),
