@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from finback.vm import Lab
-from finback.vm.lab import Node
 
 from finback.app.cache_transfer import Export, write
 from finback.app.component import build_components
@@ -21,6 +19,8 @@ from finback.backends import Disk
 from finback.ground.event import silent
 from finback.host.machine import host_platform
 from finback.oci import manifest
+from finback.vm import Lab
+from finback.vm.lab import Node
 
 GIB = 1 << 30
 LONG = 900.0
