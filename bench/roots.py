@@ -24,9 +24,11 @@ from finback.tree.entry import AnyEntry
 
 TARGET = 400_000_000
 RUNS = 3
-CASES = (("zstd", 3), ("zstd", 15), ("gzip", 9), ("xz", None))
+CASES = (("zstd", 3), ("zstd", 15), ("gzip", 9), ("xz", None), ("lz4", None), ("lz4", 12))
 # Compressors this slow get less to do.
-SLOW = {("zstd", 15): 16, ("gzip", 9): 16, ("xz", None): 32}
+SLOW = {("zstd", 15): 16, ("gzip", 9): 16, ("xz", None): 32, ("lz4", 12): 8}
+# Of an EROFS; mkfs.erofs of Debian 12 knows LZ4 only.
+EROFS_CASES = ((None, None), ("lz4", None), ("lz4", 12))
 ARCHIVE = Digest("sha256", "0" * 64)
 
 
@@ -38,12 +40,15 @@ def main() -> None:
             if shutil.which("mksquashfs"):
                 _squashfs(folder, method, level)
         if shutil.which("mkfs.erofs"):
-            _erofs(folder)
+            for method, level in EROFS_CASES:
+                _erofs(folder, method, level)
 
 
 def _squashfs(folder: Path, method: str, level: int | None) -> None:
     tree, entries, read = _tree(folder, TARGET // SLOW.get((method, level), 1))
-    options = ["-comp", method, *(["-Xcompression-level", str(level)] if level else [])]
+    options = ["-comp", method]
+    if level:
+        options += ["-Xhc"] if method == "lz4" else ["-Xcompression-level", str(level)]
     fixed = ["-processors", "2", "-noappend", "-no-progress", "-quiet", "-all-time", "0", "-mkfs-time", "0"]
 
     def write(out: Path) -> None:
@@ -66,15 +71,23 @@ def yield_all(making: Iterator[bytes], write: Callable[[bytes], object]) -> byte
             return bytes(end.value)
 
 
-def _erofs(folder: Path) -> None:
-    tree, entries, read = _tree(folder, TARGET)
+def _erofs(folder: Path, method: str | None, level: int | None) -> None:
+    tree, entries, read = _tree(folder, TARGET // SLOW.get((method or "", level), 1))
 
     def write(out: Path) -> None:
         with out.open("wb") as stream:
-            for chunk in erofs.encode(entries, read):
-                stream.write(chunk)
+            if method is None:
+                stream.writelines(erofs.encode(entries, read))
+                return
+            stream.write(bytes(erofs.HEAD))
+            making = erofs.compressed(entries, read, erofs.Settings(method=method, level=level, workers=2))
+            head = yield_all(making, stream.write)
+            stream.seek(0)
+            stream.write(head)
 
-    _compare("erofs", folder, write, ["mkfs.erofs", "--quiet", "-T0", "{out}", tree])
+    options = [f"-z{method}hc,{level}" if level else f"-z{method}"] if method else []
+    name = f"erofs {method or ''} {level or ''}".strip()
+    _compare(name, folder, write, ["mkfs.erofs", "--quiet", "-T0", *options, "{out}", tree])
 
 
 def _compare(name: str, folder: Path, write: Callable[[Path], None], theirs: list[str | Path]) -> None:

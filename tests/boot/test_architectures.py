@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from finback.app import firmware
+from finback.ground.diagnostic import FinbackError
+
 ROOT = Path(__file__).resolve().parents[2]
 # Architecture, QEMU's word for it, console. A suite of its own where the mirror's trixie does not match its signature.
 MACHINES = {
@@ -19,7 +22,7 @@ MACHINES = {
     "riscv64": ("riscv64", "ttyS0", {"FINBACK_SUITE": "sid", "FINBACK_CHECK_VALID_UNTIL": "false"}),
     "s390x": ("s390x", "ttysclp0", {"FINBACK_SUITE": "sid", "FINBACK_CHECK_VALID_UNTIL": "false"}),
 }
-SECONDS = 150.0
+SECONDS = 240.0
 
 pytestmark = [pytest.mark.boot, pytest.mark.archive, pytest.mark.slow, pytest.mark.xdist_group("boot")]
 
@@ -38,24 +41,48 @@ def finback(folder: Path, *arguments: str, **env: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("architecture", MACHINES)
-def test_the_minimal_system_boots(architecture: str, tmp_path: Path) -> None:
+def boots(folder: Path, architecture: str, form: str, name: str) -> None:
+    """The minimal system as *form* comes to its readiness, when *name* is run."""
     machine, console, env = MACHINES[architecture]
     if not shutil.which(f"qemu-system-{machine}"):
         pytest.skip(f"no QEMU for {machine}")
     text = (ROOT / "assemblies/minimal/minimal.yml").read_text()
-    (tmp_path / "minimal.yml").write_text(text.replace("console=tty0 console=ttyS0", f"console={console}"))
-    finback(tmp_path, "build", "--arch", architecture, "minimal.yml", **env)
-    finback(tmp_path, "run", "--detach", "--accel", "tcg", "minimal")
-    events = tmp_path / "s/finback/machines/minimal/events.jsonl"
+    (folder / "minimal.yml").write_text(text.replace("console=tty0 console=ttyS0", f"console={console}"))
+    finback(folder, "build", "--arch", architecture, "--format", form, "minimal.yml", **env)
+    finback(folder, "run", "--detach", "--accel", "tcg", "--arch", architecture, name)
+    (state,) = (folder / "s/finback/machines").iterdir()
     try:
         limit = time.monotonic() + SECONDS
-        while not any(_is_up(line) for line in events.read_text().splitlines()):
-            assert time.monotonic() < limit, events.with_name("console.log").read_text(errors="replace")
+        while not any(_is_up(line) for line in (state / "events.jsonl").read_text().splitlines()):
+            assert time.monotonic() < limit, (state / "console.log").read_text(errors="replace")
             time.sleep(0.5)
     finally:
-        said = finback(tmp_path, "stop", "minimal", "--timeout", "60")
+        said = finback(folder, "stop", state.name, "--timeout", "60")
     assert "has stopped" in said
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_minimal_system_boots(architecture: str, tmp_path: Path) -> None:
+    boots(tmp_path, architecture, "kernel+initrd", "minimal")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "form", "name"),
+    [
+        ("arm64", "raw-efi", "minimal-efi.img"),
+        ("arm64", "raw", "minimal.img"),
+        ("arm64", "uki", "minimal.efi"),
+        ("arm64", "iso", "minimal-hybrid.iso"),
+        ("riscv64", "raw-efi", "minimal-efi.img"),
+        ("riscv64", "uki", "minimal.efi"),
+    ],
+)
+def test_uefi_boots_the_minimal_system(architecture: str, form: str, name: str, tmp_path: Path) -> None:
+    try:
+        firmware.find(architecture, tmp_path / "variables")
+    except FinbackError:
+        pytest.skip(f"no UEFI firmware for {architecture}")
+    boots(tmp_path, architecture, form, name)
 
 
 def _is_up(line: str) -> bool:

@@ -89,9 +89,11 @@ def test_fsck_accepts_a_hundred_thousand_files_and_a_large_hole(tmp_path: Path) 
     files: dict[str, Iterable[Stretch]] = {
         f"folder {i % 50}/a file with a long name, number {i}": (Inline(b"%d" % i),) for i in range(100_000)
     }
+    # A file has less than 4 GiB on FAT; together they have more than 5.
     files["hole"] = (Hole(3 << 30), Inline(b"end"))
+    files["another"] = (Inline(b"begin"), Hole(3 << 30))
     image = store(tmp_path / "fat.img", fat.encode(files, fat.Settings(serial=SERIAL)).disk)
-    assert "100052 files" in run("fsck.fat", "-n", "-v", image)
+    assert "100053 files" in run("fsck.fat", "-n", "-v", image)
     assert image.stat().st_blocks * 512 < 600 << 20
 
 
@@ -140,6 +142,41 @@ def test_sgdisk_finds_no_fault(tmp_path: Path) -> None:
     assert "EFI system partition" in shown
     assert "'boot'" in shown
     assert "Attribute flags: 0000000000000004" in shown
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[int, list[gpt.Partition]]:
+    """A disk's sectors, and partitions on it with gaps between."""
+    at, found = 2048, []
+    for number in range(draw(st.integers(1, 20))):
+        at += draw(st.sampled_from([0, 1, 7, 2048]))
+        sectors = draw(st.sampled_from([1, 2, 2047, 2048, 1 << 22]))
+        kind = draw(st.sampled_from([gpt.ESP, gpt.LINUX]))
+        name = draw(st.text(st.characters(categories=["L", "N"], max_codepoint=0xFFFF), max_size=36))
+        attributes = draw(st.sampled_from([0, gpt.LEGACY_BOOT]))
+        guid = UUID(int=draw(st.integers(1, 2**64)) << 8 | number)
+        found.append(gpt.Partition(kind=kind, guid=guid, first=at, sectors=sectors, name=name, attributes=attributes))
+        at += sectors
+    return at + draw(st.integers(0, 5000)) + gpt.TAIL, found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(layouts())
+def test_sgdisk_finds_any_partitions(tmp_path: Path, layout: tuple[int, list[gpt.Partition]]) -> None:
+    need("sgdisk")
+    sectors, partitions = layout
+    head, tail = gpt.encode(partitions, sectors=sectors, guid=UUID(int=3), code=b"")
+    parts = [(0, (Inline(head),)), (sectors * 512 - len(tail), (Inline(tail),))]
+    image = store(tmp_path / "disk", disk.place(parts, sectors * 512))
+    assert "No problems found" in run("sgdisk", "-v", image)
+    for number, made in enumerate(partitions, 1):
+        shown = run("env", "LC_ALL=C.UTF-8", "sgdisk", "-i", number, image)
+        assert f"GUID code: {made.kind}".upper() in shown.upper()
+        assert f"unique GUID: {made.guid}".upper() in shown.upper()
+        assert f"First sector: {made.first} " in shown
+        assert f"Last sector: {made.first + made.sectors - 1} " in shown
+        assert f"Attribute flags: {made.attributes:016X}" in shown
+        assert f"Partition name: '{made.name}'" in shown
 
 
 def test_syslinux_is_installed_as_its_installer_does_it(tmp_path: Path) -> None:

@@ -132,6 +132,25 @@ def test_xorriso_finds_the_tree(tmp_path: Path, entries: list[AnyEntry]) -> None
 
 
 @xorriso_there
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.one_of(NAME, ODD),
+        st.tuples(st.booleans(), st.sampled_from([(0, 0), (1, 3), (8, 255), (259, 4095)]), COMMON["mode"]),
+        max_size=8,
+    )
+)
+def test_xorriso_finds_devices(tmp_path: Path, devices: dict[str, tuple[bool, tuple[int, int], int]]) -> None:
+    entries: list[AnyEntry] = [
+        Device(path=path, block=block, major=numbers[0], minor=numbers[1], mode=mode)
+        for path, (block, numbers, mode) in devices.items()
+    ]
+    found = listed(write(tmp_path / "t.iso", entries))
+    for path, (block, _, mode) in devices.items():
+        assert found[path][0][:10] == stat.filemode((stat.S_IFBLK if block else stat.S_IFCHR) | mode)
+
+
+@xorriso_there
 @example([Directory(path="0"), Directory(path="00"), Directory(path="000")])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees())

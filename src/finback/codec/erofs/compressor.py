@@ -26,8 +26,8 @@ CLUSTERS = {"lz4": 1, "gzip": 16, "zstd": 16}
 # Files are cut into pieces of this size, which are compressed at the same time.
 SEGMENT_BITS = 20
 SEGMENT = 1 << SEGMENT_BITS
-# A stretch is full enough with 63/64 of its bytes; after so many trials the best is taken.
-ENOUGH = 63, 64
+# A stretch is full enough with 31/32 of its bytes; after so many trials the best is taken.
+ENOUGH = 31, 32
 TRIALS = 5
 # Blocks that are stored as they are before compression is tried again grow to this many.
 RAW_LIMIT = 16
@@ -64,7 +64,7 @@ class Compressor:
                 # Zeros come first; a reader passes them over.
                 out.append(packed.rjust(count * BLOCK, b"\0"))
                 extents.append(Extent(length, count, raw=False))
-                at, guess, streak = at + length, length + length // 64, 1
+                at, guess, streak = at + length, length, 1
                 continue
             for _ in range(self.cluster * streak):
                 piece = data[at : at + BLOCK]
@@ -93,7 +93,7 @@ class Compressor:
             else:
                 high = length
             # Just below what the ratio promises, and between what is known.
-            length = length * (room - room // 256) // size
+            length = length * (room - room // 128) // size
             length = min(max(length, low + 1), high - 1, left)
             if high - low <= 1:
                 break
