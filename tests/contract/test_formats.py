@@ -22,7 +22,7 @@ from finback.assemble.system import Boot, Compression, System
 from finback.codec import cpio, disk, tar
 from finback.codec.compress import zstd_decompressor
 from finback.component.library import Library
-from finback.ground.event import silent
+from finback.ground.event import Event, silent
 from finback.ground.platform import Platform
 from finback.host.store import Store
 from finback.oci import image
@@ -104,12 +104,16 @@ def digests(name: str, root: Path) -> dict[str, str]:
     return found
 
 
-def written(name: str, root: Path, options: Options | None = None) -> Iterator[tuple[str, Iterator[bytes]]]:
+def written(
+    name: str, root: Path, options: Options | None = None, microcode: bytes = b""
+) -> Iterator[tuple[str, Iterator[bytes]]]:
     form = FORMATS.get(name)
     options = options or Options(compression=Compression(form.compressions[0]))
     store = Store(root)
     plan = make_plan(store)
     system = assembling.build(plan, store)
+    if microcode:
+        system = replace(system, boot=replace(system.boot, microcode=Inline(microcode)))
     contents = StoreContents(store, plan, silent)
     for output in form.write(system, contents, options):
         stretches = (Inline(p) if isinstance(p, bytes) else p for p in output.body())
@@ -124,6 +128,20 @@ def test_same_bytes_twice(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert digests(name, tmp_path / "two" / "deeper") == first
     assert first
     assert sha256().hexdigest() not in first.values()
+
+
+def test_formats_of_one_build_share_the_work(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = make_plan(store)
+    system = assembling.build(plan, store)
+    seen: list[Event] = []
+    contents = StoreContents(store, plan, seen.append)
+    made: dict[str, int] = {}
+    for name in ("kernel+initrd", "raw", "qcow2-bios", "iso", "uki", "deb", "netboot", "tar-kernel-initrd"):
+        for output in FORMATS.get(name).write(system, contents, Options()):
+            made[name] = sum(len(p) if isinstance(p, bytes) else p.size for p in output.body())
+        # What images are converted into is there for all formats once the first has been written.
+        assert len(seen) == made.setdefault("events", len(seen)) > 0, name
 
 
 def test_no_two_formats_write_the_same_file() -> None:

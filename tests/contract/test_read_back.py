@@ -180,10 +180,6 @@ def azure(made: Path, out: Path) -> Files:
     return converted("vpc")(made, out)
 
 
-def alone(made: Path, out: Path) -> Files:
-    return {p.name.removeprefix("t-"): p.read_bytes() for p in made.iterdir()}
-
-
 TREE = {
     "kernel+initrd": lambda made, out: initrd(only(made, "-initrd.img").read_bytes(), out),
     "kernel+squashfs": squashfs,
@@ -210,12 +206,12 @@ PARTS: dict[str, Reader] = {
 """Formats that hold what is booted: kernel, initrd and command line, or the unified image of them."""
 
 
-def make(name: str, folder: Path, options: Options | None = None) -> tuple[Path, Path]:
+def make(name: str, folder: Path, options: Options | None = None, microcode: bytes = b"") -> tuple[Path, Path]:
     """A folder with what the format writes, and an empty one."""
     made, out = folder / "made", folder / "out"
     made.mkdir()
     out.mkdir()
-    for suffix, chunks in written(name, folder / "store", options):
+    for suffix, chunks in written(name, folder / "store", options, microcode):
         with (made / f"t{suffix}").open("wb") as stream:
             for chunk in chunks:
                 if chunk.count(0) == len(chunk):
@@ -260,3 +256,19 @@ def test_tools_find_what_is_booted(name: str, tmp_path: Path) -> None:
     assert by_name["kernel"] == plain["-kernel"]
     assert by_name["initrd.img"] == plain["-initrd.img"]
     assert any(b"console=ttyS0" in data for path, data in found.items() if not path.endswith(("kernel", "initrd.img")))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_microcode_comes_first_in_the_initrd(name: str, tmp_path: Path) -> None:
+    microcode = b"M" * 1026
+    found = PARTS[name](*make(name, tmp_path, microcode=microcode))
+    # Padded to a multiple of four.
+    begins, plain = microcode + bytes(2), outputs("kernel+initrd", tmp_path / "plain")["-initrd.img"]
+    if name == "tar-kernel-initrd":
+        # LinuxKit has it beside the initrd.
+        assert found["ucode.cpio"] == microcode
+    elif name in ("raw-efi", "qcow2-efi", "iso-efi"):
+        assert found["EFI/BOOT/BOOTX64.EFI"].count(begins + plain) == 1
+    else:
+        (initrd_,) = (data for path, data in found.items() if path.rpartition("/")[2] == "initrd.img")
+        assert initrd_ == begins + plain
