@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from finback.ground.source import Origin, Span, Step
-from finback.resolve.confine import CONFINED
 from finback.resolve.plan import Container, Plan
 from finback.spec.dump import plain
 from finback.spec.model import Settings, Spec
@@ -37,8 +36,9 @@ def explain(spec: Spec, plan: Plan, params: Mapping[str, Setting]) -> Iterator[E
         used = tuple(_param(params[name]) for name in (span.params if span else ()))
         yield Explained(key=key, value=value, source=_place(span), params=used)
     for container in plan.containers:
-        item = (getattr(spec, container.section) or ())[container.index]
-        yield from _brought(container, item)
+        items = {i.name: i for i in getattr(spec, container.section, None) or ()}
+        # Some stand for a section, whose values are explained already.
+        yield from _brought(container, items.get(container.name))
 
 
 def _param(setting: Setting) -> str:
@@ -78,11 +78,13 @@ def _value(path: str, value: Any, origin: Origin, steps: tuple[Step, ...]) -> It
         yield path, plain(value), origin.at(*steps)
 
 
-def _brought(container: Container, item: Settings) -> Iterator[Explained]:
+def _brought(container: Container, item: Settings | None) -> Iterator[Explained]:
     """What the image of *container* says, and the files do not; what is usual where neither does; what that lacks."""
     prefix = f"{container.section}.{container.name}"
     for words in container.relaxed:
-        yield Explained(key=f"{prefix} (less confined)", value=words, source=_place(item.origin.span))
+        yield Explained(key=f"{prefix} (less confined)", value=words, source=_place(container.origin.span))
+    if item is None:
+        return
     for field in dataclasses.fields(Settings):
         value = getattr(container.settings, field.name)
         key = field.metadata.get("key", field.name)
@@ -90,5 +92,5 @@ def _brought(container: Container, item: Settings) -> Iterator[Explained]:
         if field.name == "origin" or value in (None, 0, ()) or getattr(item, field.name) == value:
             continue
         if getattr(item, field.name) is None:
-            source = "the usual confinement" if field.name in CONFINED else container.image.reference
+            source = "the usual confinement" if field.name in container.usual else container.image.reference
             yield Explained(key=f"{prefix}.{key}", value=plain(value), source=source)

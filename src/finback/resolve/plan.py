@@ -89,6 +89,8 @@ class Container:
     supervision: Supervision = Supervision()
     seccomp: Digest | None = None
     """Digest of the file that `settings.seccomp` names, which is in the store."""
+    usual: tuple[str, ...] = ()
+    """Settings that nothing is said of, and that have the value that is usual for the confinement of containers."""
     relaxed: tuple[str, ...] = ()
     """What of the usual confinement is missing, in words."""
     origin: Origin = origin()

@@ -16,7 +16,7 @@ from finback.ground.platform import Platform
 from finback.ground.source import Origin, Span
 from finback.oci import located
 from finback.resolve.catalogue import Catalogue, Found, Wanted
-from finback.resolve.confine import confine
+from finback.resolve.confine import CONFINED, confine
 from finback.resolve.lock import Lock
 from finback.resolve.plan import (
     Container,
@@ -197,7 +197,8 @@ class _Resolver:
         def container(numbered: tuple[int, Item]) -> Container:
             index, item = numbered
             found = self._image(item.image, item.origin.at("image"))
-            settings, relaxed = confine(self._settings(item, found))
+            given = self._settings(item, found)
+            settings, relaxed = confine(given)
             return Container(
                 section=section,
                 index=index,
@@ -206,6 +207,7 @@ class _Resolver:
                 settings=settings,
                 supervision=supervision(item),
                 seccomp=self._seccomp(item, settings),
+                usual=tuple(f for f in CONFINED if getattr(given, f) is None),
                 relaxed=relaxed,
                 origin=item.origin,
             )
