@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator, companion, drive, initrd_memory
+from finback.app import accelerator, companion, drive, initrd_memory, secret
 from finback.app import firmware as firmwares
 from finback.app import machine as machines
 from finback.app.machine import Running
@@ -80,6 +80,8 @@ class Request:
     accelerator: str = "auto"
     data: bytes | None = None
     """Metadata for the guest, put on a disc labelled `config`."""
+    secrets: tuple[tuple[str, Path], ...] = ()
+    """Secrets for the guest: their names, and the files that hold them."""
     state: Path | None = None
     detach: bool = False
     reboot: bool = True
@@ -144,6 +146,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         cpus=request.cpus,
         disks=tuple(drive.placed(d, n, state) for n, d in enumerate(request.disks)),
         discs=() if request.data is None else (state / DISC,),
+        secrets=secret.checked(request.secrets, architecture),
         forwards=request.forwards,
         tpm=request.tpm,
         networking=request.networking,

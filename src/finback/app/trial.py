@@ -18,7 +18,7 @@ from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import Emit, task
-from finback.host import child, clock, environment, folder, probe
+from finback.host import child, clock, environment, file, folder, probe
 from finback.host import machine as host
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.expected import disk as parse_disk
@@ -206,6 +206,7 @@ def _request(built: Built, accelerator: str, state: Path) -> run.Request:
         cpus=built.cpus,
         disks=tuple(disks),
         tpm=bool(built.machine.tpm),
+        secrets=tuple(_secrets(built)),
         networking=built.machine.networking or "user",
         data=None if built.machine.data is None else built.machine.data.encode(),
         forwards=tuple(
@@ -216,6 +217,14 @@ def _request(built: Built, accelerator: str, state: Path) -> run.Request:
         # A restart that the tests do not ask for is the end of the boot.
         reboot=False,
     )
+
+
+def _secrets(built: Built) -> Iterator[tuple[str, Path]]:
+    for name, value in (built.machine.secrets or {}).items():
+        path = built.prefix.with_name(f"secret-{name}")
+        with file.writing(path) as out:
+            out.write(value.encode("utf-8", "surrogateescape"))
+        yield name, path
 
 
 def _weighed(built: Built) -> Iterator[Outcome]:

@@ -18,9 +18,12 @@ from typing import Any
 from finback.assemble import supervise
 from finback.assemble.oci_config import SELF_NAMED
 from finback.resolve.plan import Container
+from finback.spec.model import IDMapping
 
 NAMESPACE = "services.linuxkit"
 CGROUPS = "/sys/fs/cgroup"
+# Where containers' own copies of secrets are: finback.resolve.sections.secrets binds them.
+SECRETS = "/run/finback/secrets"
 PROPAGATION = frozenset(prefix + kind for prefix in ("", "r") for kind in ("private", "shared", "slave", "unbindable"))
 # A veth pair is made under a name that nothing has: the kernel names the other end veth0, veth1, ... meanwhile, and
 # busybox can't name it.
@@ -46,6 +49,7 @@ def prepare(container: Container, value: Mapping[str, Any]) -> str:
     made = [_inside(d, root) for d in value["mkdir"]] + [f"{CGROUPS}/{c.strip('/')}" for c in value["cgroups"]]
     if made:
         steps.append(_command("mkdir", "-p", *made))
+    steps += _secret_steps(container)
     attach = _attach_steps(value)
     lines = [
         f"name={shlex.quote(container.id)}",
@@ -121,6 +125,31 @@ def _cleanup_steps(container: Container, value: Mapping[str, Any], root: str) ->
     if service:
         gone += [p for p in value["bindNS"].values() if p]
     return [*private, _command("umount", "-l", *gone)] if gone else []
+
+
+def _secret_steps(container: Container) -> list[str]:
+    """The container's own copies of its secrets, for its own user."""
+    settings = container.settings
+    if not container.secrets:
+        return []
+    ids = [
+        _outside(int(number or 0), mappings if settings.userns == "new" else None)
+        for number, mappings in ((settings.uid, settings.uid_mappings), (settings.gid, settings.gid_mappings))
+    ]
+    folder = f"{SECRETS}/{container.name}"
+    steps = [_command("mkdir", "-p", folder)]
+    for use in container.secrets:
+        words = _command("give_secret", use.name, folder, ":".join(map(str, ids)), f"{use.mode:04o}")
+        steps.append(f"{{ ! have_secret {shlex.quote(use.name)} || {words}; }}" if use.optional else words)
+    return steps
+
+
+def _outside(number: int, mappings: tuple[IDMapping, ...] | None) -> int:
+    """What an id of a user namespace is in the machine."""
+    for mapping in mappings or ():
+        if mapping.container_id <= number < mapping.container_id + mapping.size:
+            return mapping.host_id + number - mapping.container_id
+    return number
 
 
 def _attach_steps(value: Mapping[str, Any]) -> list[str]:

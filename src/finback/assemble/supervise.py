@@ -21,8 +21,10 @@ def variables(container: Container) -> list[str]:
     if container.section != "services":
         limit = chosen.limit or (LAST_SECONDS if container.section == "onshutdown" else 0)
         return [f"on_failure={chosen.on_failure} limit={limit}"]
+    required = [use.name for use in container.secrets if not use.optional]
     return [
         f"needs={shlex.quote(' '.join(chosen.needs))}",
+        *([f"secrets={shlex.quote(' '.join(required))}"] if required else []),
         f"restart={chosen.restart} first_wait={chosen.first_wait} longest_wait={chosen.longest_wait}",
         f"starts={chosen.starts} window={chosen.window}",
         f"stop_signal={chosen.stop_signal} stop_within={chosen.stop_within}",

@@ -69,6 +69,8 @@ class Machine:
     disks: tuple[Disk, ...] = ()
     discs: tuple[Path, ...] = ()
     """Images put in as CD-ROMs."""
+    secrets: tuple[tuple[str, Path], ...] = ()
+    """Names, and the files that hold the values."""
     forwards: tuple[Forward, ...] = ()
     tpm: bool = False
     """A TPM 2.0 in software. What it remembers is in the state folder."""

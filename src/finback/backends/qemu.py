@@ -94,6 +94,9 @@ def machine_command(machine: Machine) -> Command:
     for number, path in enumerate(machine.discs):
         argv += _disc(number, path, bus)
     argv += _prospects(machine)
+    for name, path in machine.secrets:
+        # Where systemd looks, too. The value is on no command line.
+        argv += ["-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={_escaped(str(path))}"]
     return Command(argv=tuple(argv))
 
 

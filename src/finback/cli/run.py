@@ -62,6 +62,12 @@ FORMATS = ("raw", "qcow2")
 @click.option("--data", metavar="TEXT", help="Metadata for the guest, on a disc labelled config.")
 @click.option("--data-file", type=click.Path(path_type=Path), help="File with metadata for the guest.")
 @click.option(
+    "--secret",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Give the guest a secret: what FILE holds, by fw_cfg. Repeatable.",
+)
+@click.option(
     "--accel",
     type=click.Choice(["auto", "kvm", "hvf", "tcg"]),
     default="auto",
@@ -153,6 +159,7 @@ def _request(given: dict[str, Any]) -> Request:
         networking=given["networking"],
         accelerator=given["accel"],
         data=_data(given["data"], given["data_file"]),
+        secrets=tuple(_secret(s) for s in given["secret"]),
         state=given["state"],
         detach=given["detach"],
         reboot=not given["no_reboot"],
@@ -167,6 +174,15 @@ def _data(text: str | None, path: Path | None) -> bytes | None:
 
         return file.read(path, limit=DATA_LIMIT)
     return None if text is None else text.encode("utf-8", "surrogateescape")
+
+
+def _secret(text: str) -> tuple[str, Path]:
+    from finback.spec.secret import NAME
+
+    name, _, path = text.partition("=")
+    if not NAME.match(name) or not path:
+        raise click.BadParameter(f"{text!r} is not NAME=FILE", param_hint="--secret")
+    return name, Path(path)
 
 
 def _forward(text: str) -> Forward:

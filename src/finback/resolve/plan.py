@@ -74,6 +74,16 @@ class KernelPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretUse:
+    """A secret that a container asks for."""
+
+    name: str
+    mode: int = 0o400
+    optional: bool = False
+    """The container starts without it, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container with its settings complete: spec over label over image configuration.
 
@@ -93,6 +103,7 @@ class Container:
     """Settings that nothing is said of, and that have the value that is usual for the confinement of containers."""
     relaxed: tuple[str, ...] = ()
     """What of the usual confinement is missing, in words."""
+    secrets: tuple[SecretUse, ...] = ()
     origin: Origin = origin()
 
     @property

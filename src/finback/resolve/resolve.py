@@ -24,6 +24,7 @@ from finback.resolve.plan import (
     ImagePin,
     KernelPlan,
     Plan,
+    SecretUse,
     VolumePlan,
 )
 from finback.resolve.sections import Text, adapted, addition
@@ -209,6 +210,7 @@ class _Resolver:
                 seccomp=self._seccomp(item, settings),
                 usual=tuple(f for f in CONFINED if getattr(given, f) is None),
                 relaxed=relaxed,
+                secrets=self._secrets(item),
                 origin=item.origin,
             )
 
@@ -229,6 +231,13 @@ class _Resolver:
             f"there is no file {name}{where}",
             span,
             help="write `default`, `unconfined`, or the path of a profile from the YAML file",
+        )
+
+    def _secrets(self, item: Item) -> tuple[SecretUse, ...]:
+        known = {s.name: s for s in self._request.spec.secrets or ()}
+        asked = (known[n] for n in dict.fromkeys(item.secrets or ()) if n in known)
+        return tuple(
+            SecretUse(name=s.name, mode=int(s.mode, 8) if s.mode else 0o400, optional=bool(s.optional)) for s in asked
         )
 
     def _settings(self, item: Item, found: Found) -> Settings:

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Span
 from finback.oci import located
+from finback.spec.connected import check_connections
 from finback.spec.expected import check_tests
 from finback.spec.model import File, Item, Spec, Volume
 from finback.spec.mount import parse_bind
 from finback.spec.networked import check_network
 from finback.spec.ordering import check_needs
+from finback.spec.secret import check_secrets
 from finback.spec.settings import check_id_range, check_mode, check_settings, did_you_mean, problem, warning
 from finback.spec.storage import check_disks
 from finback.spec.supervised import check_item, check_notify
@@ -60,11 +62,12 @@ def check_parts(spec: Spec) -> Iterator[Diagnostic]:
         yield from _reference(image, spec.origin.at("init", i))
     for volume in spec.volumes or ():
         yield from _volume(volume)
+    namespaces = tuple(n.name for n in (spec.network.namespaces if spec.network else None) or ())
     for section in _SECTIONS:
         for item in getattr(spec, section) or ():
             yield from _name(item, section)
             yield from _reference(item.image, item.origin.at("image"))
-            yield from check_settings(item)
+            yield from check_settings(item, namespaces)
             yield from check_item(item, section)
     for file in spec.files or ():
         yield from _file(file)
@@ -82,6 +85,8 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     yield from check_tests(spec)
     yield from check_disks(spec)
     yield from check_network(spec)
+    yield from check_connections(spec)
+    yield from check_secrets(spec)
     volumes = {v.name: v for v in spec.volumes or ()}
     ids = allocate_ids(spec)
     for item in _items(spec):
@@ -240,6 +245,8 @@ def _network(spec: Spec) -> Iterator[Diagnostic]:
 
 def _uses_network(item: Item) -> bool:
     """It says that it does: it shares the machine's network, or may bind low ports or wants a resolver there."""
+    if item.networks:
+        return False
     if item.net:
         return item.net in ("host", "root")
     resolver = any(b.startswith("/etc/resolv.conf:") for b in (*(item.binds or ()), *(item.binds_add or ())))

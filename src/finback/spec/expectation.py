@@ -5,6 +5,7 @@ It is no part of the image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,6 +133,8 @@ class GuestMachine:
     """A TPM 2.0, which knows nothing yet. Default: false."""
     data: str | None = None
     """Metadata, on a disc labelled `config`. Default: none."""
+    secrets: Mapping[str, str] | None = None
+    """Values of secrets, by their names: of tests only, for whoever has the file has them. Default: none."""
     origin: Origin = origin()
 
 

@@ -50,7 +50,6 @@ _FOREIGN = {
 _EXPLAINED = {
     "privileged": "write `capabilities: [all]`; a container has no others than those listed",
     "cap_drop": "there is nothing to drop: a container has only the capabilities listed under `capabilities`",
-    "ports": "a container that shares the machine's network needs none; `finback run --publish` makes one reachable",
     "version": "there is no format version: remove it",
     "include": "write `extends: FILE`, or name several files on the command line: they are merged in that order",
     "vars": "declare values under `params:`, and write `${params.NAME}` where they are used",

@@ -172,8 +172,8 @@ class Settings:
     cwd: str | None = None
     """Working directory. Default: the image's, else `/`."""
     net: str | None = None
-    """Network namespace: `host` or `root` share the machine's, `none` or `new` give an empty one, a path joins one.
-    Default: `root`."""
+    """Network namespace: `host` or `root` share the machine's, `none` or `new` give an empty one, a path joins one, and
+    so does the name of one of `network`. Default: `root`."""
     pid: str | None = None
     """Process namespace: `host`, `new` or a path. Default: `new`."""
     ipc: str | None = None
@@ -255,6 +255,13 @@ class Item(Settings):
     """What shows that a service still works, and what is done when it does not. Default: nothing is asked."""
     stop: Stop | None = None
     """How a service is stopped."""
+    networks: tuple[str, ...] | None = None
+    """Networks of `network` that a service is part of, by an interface for each: eth0, eth1, ..., in a namespace of its
+    own. The first that is not `internal` is its way out."""
+    ports: tuple[str, ...] | None = None
+    """Ports of the machine that lead to a service with `networks`: `[HOST:]SERVICE[/tcp|udp]`."""
+    secrets: tuple[str, ...] | None = None
+    """Secrets that it finds in /run/secrets, by their names in `secrets`; they belong to its user."""
     on_failure: FailurePolicy | None = key("onFailure")
     """What happens when a step of `onboot` fails: the boot goes on, or the machine halts or restarts.
     Default: continue."""
@@ -312,6 +319,19 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret that the machine is given when it starts: it is in no image. A service that asks for it waits for it."""
+
+    name: str
+    """Its name, at most 28 characters."""
+    optional: bool | None = None
+    """Services start without it, too. Default: false."""
+    mode: str | None = None
+    """Permission bits in octal. Default: `"0400"`."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """LinuxKit's content trust section: accepted, and reported as without effect."""
 
@@ -350,6 +370,8 @@ class Spec:
     """Disks: what is made on them, and where it is mounted, before anything else is started."""
     volumes: tuple[Volume, ...] | None = None
     """Places for data that containers share."""
+    secrets: tuple[Secret, ...] | None = None
+    """Secrets that the machine is given when it starts."""
     onboot: tuple[Item, ...] | None = None
     """Containers run at boot one after the other, each to its end."""
     onshutdown: tuple[Item, ...] | None = None

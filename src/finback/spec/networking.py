@@ -184,6 +184,39 @@ class DNS:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedNetwork:
+    """A network between services, inside the machine. They reach each other by name and by address; nobody else reaches
+    them, except at their `ports`.
+    """
+
+    name: str
+    """What services call it in their `networks`, and what its bridge is called; at most 15 characters."""
+    driver: Driver | None = None
+    """`bridge`: a bridge of the machine. `cni`: what a list of CNI plug-ins makes. Default: bridge."""
+    subnet: str | None = None
+    """Its IPv4 network, of which the machine has the first address, and services the next ones, in the order of the
+    file. Default: 10.89.N.0/24, N by its place in the list."""
+    subnet6: str | None = None
+    """Its IPv6 network. Default: none."""
+    internal: bool | None = None
+    """Services have no way out of it, and no ports. Default: false."""
+    conflist: str | None = None
+    """With `cni`: the list's path in the machine, where `files` puts it. Default: /etc/cni/net.d/NAME.conflist."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """A network namespace that services share: each with `net: NAME` has the same interfaces, addresses and ports."""
+
+    name: str
+    """Its name, and its path: /run/netns/NAME."""
+    networks: tuple[str, ...] | None = None
+    """Networks that it is part of. Default: none."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Networking:
     """The machine's network, as a step before `onboot` sets it up, and a service that goes on leasing."""
 
@@ -191,6 +224,10 @@ class Networking:
     """Interfaces. What they are made of may stand anywhere in the list."""
     dns: DNS | None = None
     """Name servers, instead of those that DHCP says."""
+    networks: tuple[NamedNetwork, ...] | None = None
+    """Networks between services."""
+    namespaces: tuple[Namespace, ...] | None = None
+    """Network namespaces that services share."""
     on_failure: FailurePolicy | None = key("onFailure")
     """What happens when a required interface is not there or gets no answer. Default: continue."""
     origin: Origin = origin()

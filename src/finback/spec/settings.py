@@ -34,8 +34,8 @@ _FRESH = {
 }
 
 
-def check_settings(settings: Settings) -> Iterator[Diagnostic]:
-    """All findings about *settings*, errors and warnings."""
+def check_settings(settings: Settings, namespaces: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
+    """All findings about *settings*, errors and warnings. `net` may name one of *namespaces*."""
     at = settings.origin.at
     for field in ("capabilities", "capabilities.add", "ambient"):
         yield from _capabilities(field, settings)
@@ -55,7 +55,7 @@ def check_settings(settings: Settings) -> Iterator[Diagnostic]:
     for i, text in enumerate(settings.env or ()):
         if "=" not in text:
             yield warning("F053", f"{text!r} sets nothing", at("env", i), f"write `{text}=VALUE`, or remove it")
-    yield from _words(settings)
+    yield from _words(settings, namespaces)
     yield from _without_effect(settings)
 
 
@@ -188,12 +188,12 @@ def _device(device: Device) -> Iterator[Diagnostic]:
         yield from check_mode("F043", device.mode, at("mode"), "0666")
 
 
-def _words(settings: Settings) -> Iterator[Diagnostic]:
+def _words(settings: Settings, namespaces: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Namespaces and mount propagation."""
     at = settings.origin.at
     for field, fresh in _FRESH.items():
         value = getattr(settings, field)
-        known = ("host", "root", *fresh)
+        known = ("host", "root", *fresh, *(namespaces if field == "net" else ()))
         if value and value not in known and not value.startswith("/"):
             if value in ("none", "private"):
                 advice = "write `new` for a namespace of its own"

@@ -99,7 +99,7 @@ class Stop:
     origin: Origin = origin()
 
 
-SERVICE_KEYS = ("restart", "backoff", "startLimit", "needs", "ready", "health", "stop")
+SERVICE_KEYS = ("restart", "backoff", "startLimit", "needs", "ready", "health", "stop", "networks", "ports")
 """Keys that only a service can have."""
 STEP_KEYS = {"onFailure": ("onboot",), "timeout": ("onboot", "onshutdown")}
 """Keys that only a step can have, and the sections of the steps."""

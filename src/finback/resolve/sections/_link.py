@@ -42,12 +42,12 @@ def _members(link: Link) -> tuple[str, ...]:
     return () if link.vlan is not None else made_of(link)
 
 
-def set_up(network: Networking) -> str:
-    """The text of `setup`, which the component `network` reads."""
+def set_up(network: Networking) -> list[str]:
+    """Lines of `setup`, which the component `network` reads."""
     links = {link.name: link for link in network.interfaces or ()}
     order = list(TopologicalSorter({n: _before(k, links.values()) for n, k in links.items()}).static_order())
     ends = {link.veth.peer for link in links.values() if link.veth is not None}
-    lines = ["# Made of the section `network` of the spec."]
+    lines = []
     searched = [link for n, link in links.items() if kind(link) == "device" and n not in ends]
     lines += [_finding(link) for link in sorted(searched, key=_exactness)]
     lines.append("rename_found")
@@ -56,8 +56,7 @@ def set_up(network: Networking) -> str:
         link = links[name]
         steps = [*_making(link), *_addressing(link, up=name not in taken)]
         lines += [f"link_{number}() {{", *_joined(steps), "}", f"configure {name} {_need(link)} link_{number}"]
-    lines += [f"lease {n} {_need(k)} {k.timeout or SECONDS}" for n, k in links.items() if k.dhcp]
-    return "\n".join([*lines, ""])
+    return lines + [f"lease {n} {_need(k)} {k.timeout or SECONDS}" for n, k in links.items() if k.dhcp]
 
 
 def _need(link: Link) -> str:

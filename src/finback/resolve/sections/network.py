@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from finback.ground.source import Origin
+from dataclasses import replace
+
+from finback.ground.source import NOWHERE, Origin
 from finback.resolve.plan import Driver
-from finback.resolve.sections import Addition, Section, Text
+from finback.resolve.sections import Addition, Section, Text, _connection
 from finback.resolve.sections._link import DRIVERS, kind, set_up
-from finback.spec.model import Item, Spec
+from finback.spec.endpoint import FOLDER as FOLDER_OF_NAMESPACES
+from finback.spec.endpoint import namespace_of
+from finback.spec.model import Item, Settings, Spec
+from finback.spec.mount import parse_bind
 from finback.spec.networking import DNS, Link, Networking
 
 NAME = "network"
 IMAGE = "finback/network"
+CNI_IMAGE = "finback/cni"
 FOLDER = "network"
+HOSTS = "/run/finback/hosts"
+HEAD = "# Made of the section `network` of the spec."
 DHCPCD = ("/usr/sbin/dhcpcd", "--nobackground", "-f", f"/etc/finback/{FOLDER}/dhcpcd.conf")
 # What all leases have in common; the reasons are in the component `dhcpcd`.
 LEASING = """\
@@ -37,15 +45,40 @@ def add(spec: Spec) -> Addition:
         return Addition()
     links = network.interfaces or ()
     leased = [link for link in links if link.dhcp]
-    texts = {"setup": set_up(network), "resolv.conf": _resolver(network.dns), "dhcpcd.conf": _leasing(leased)}
+    texts = {
+        "setup": "\n".join([HEAD, *_connection.set_up(spec), *set_up(network), ""]),
+        "resolv.conf": _resolver(network.dns),
+        "dhcpcd.conf": _leasing(leased),
+        "nftables.conf": _connection.rules(spec),
+        "cni": _connection.plugins(spec),
+        **{f"hosts/{name}": text for name, text in _connection.hosts(spec).items()},
+    }
     step = Item(name=NAME, image=IMAGE, on_failure=network.on_failure, origin=_place(network))
+    plugins = Item(name="cni", image=CNI_IMAGE, on_failure=network.on_failure, origin=_place(network))
     service = Item(name=NAME, image=IMAGE, command=DHCPCD, origin=_place(network))
     return Addition(
-        early=(step,),
+        early=(step, plugins) if texts["cni"] else (step,),
         services=(service,) if leased else (),
         texts=tuple(Text(path=f"{FOLDER}/{n}", contents=t, origin=network.origin) for n, t in texts.items() if t),
-        drivers=tuple(_drivers(links)),
+        drivers=(*_drivers(links), *_connection_drivers(spec)),
     )
+
+
+def adapt(spec: Spec, item: Item, settings: Settings) -> Settings:
+    """A container in a named namespace joins that, and has its names and the machine's resolver."""
+    namespace = namespace_of(item, spec)
+    if namespace is None:
+        return settings
+    taken = {parse_bind(b).destination for b in settings.binds or ()} | {m.destination for m in settings.mounts or ()}
+    more = {"/etc/hosts": f"{HOSTS}/{namespace}", "/etc/resolv.conf": "/run/resolvconf/resolv.conf"}
+    binds = tuple(f"{source}:{place}:ro" for place, source in more.items() if place not in taken)
+    return replace(settings, net=f"{FOLDER_OF_NAMESPACES}/{namespace}", binds=(settings.binds or ()) + binds)
+
+
+def _connection_drivers(spec: Spec) -> list[Driver]:
+    origin = spec.network.origin if spec.network else NOWHERE
+    place = Origin(origin.at("networks"))
+    return [Driver(name=n, user="a network between services", origin=place) for n in _connection.drivers(spec)]
 
 
 def _place(network: Networking) -> Origin:
@@ -81,4 +114,4 @@ def _leasing(links: list[Link]) -> str:
     return "".join(out)
 
 
-SECTION = Section(rank=30, add=add)
+SECTION = Section(rank=30, add=add, adapt=adapt)
