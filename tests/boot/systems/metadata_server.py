@@ -47,14 +47,14 @@ PLAIN = {
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    def do_PUT(self):
+    def do_PUT(self) -> None:
         ok = (
             self.path == "/latest/api/token"
             and self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "").isdecimal()
         )
         self.say(200 if ok else 400, TOKEN if ok else "")
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         if self.path in EC2:
             ok = self.headers.get("X-aws-ec2-metadata-token") == TOKEN
             self.say(200 if ok else 401, EC2[self.path] if ok else "")
@@ -69,7 +69,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         else:
             self.say(404, "<html>not here</html>")
 
-    def say(self, status, text):
+    def say(self, status: int, text: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
