@@ -42,7 +42,7 @@ def check_network(spec: Spec) -> Iterator[Diagnostic]:
     for service in spec.services or ():
         if leased and service.name == SERVICE:
             message = f"the DHCP client of `network` is the service {SERVICE!r} itself"
-            yield problem("F080", message, service.origin.at("name"), "rename this service")
+            yield problem("F070", message, service.origin.at("name"), "rename this service")
 
 
 def _unique(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
@@ -51,10 +51,10 @@ def _unique(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
         span = link.origin.at("name")
         if not NAME.match(link.name) or link.name in ("lo", "all", "default"):
             advice = "use at most 15 letters, digits, and . _ - after the first"
-            yield problem("F080", f"{link.name!r} is not a name for an interface", span, advice)
+            yield problem("F070", f"{link.name!r} is not a name for an interface", span, advice)
         if link.name in seen:
             note = f"the first is at {seen[link.name]}"
-            yield problem("F080", f"there are two interfaces {link.name!r}", span, "rename or remove one", note)
+            yield problem("F070", f"there are two interfaces {link.name!r}", span, "rename or remove one", note)
         seen.setdefault(link.name, span)
 
 
@@ -67,17 +67,17 @@ def _addresses(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
             found = interface(text)
             if found is None:
                 advice = "write it with its network's length: 192.0.2.10/24, 2001:db8::10/64"
-                yield problem("F081", f"{text!r} is not an address", span, advice)
+                yield problem("F071", f"{text!r} is not an address", span, advice)
                 continue
             if "/" not in text:
                 whole = f"{text}/{24 if found.version == 4 else 64}"
-                yield problem("F081", f"{text} has no length of its network", span, f"write it such as {whole}")
+                yield problem("F071", f"{text} has no length of its network", span, f"write it such as {whole}")
             net = found.network
             if net.prefixlen < net.max_prefixlen - 1 and found.ip == net.network_address:
-                yield problem("F081", f"{text} is the network itself", span, f"write such as {net[1]}/{net.prefixlen}")
+                yield problem("F071", f"{text} is the network itself", span, f"write such as {net[1]}/{net.prefixlen}")
             key = (link.namespace or "", str(found.ip))
             if key in seen:
-                yield problem("F082", f"{found.ip} is given twice", span, "remove one", f"the first is at {seen[key]}")
+                yield problem("F072", f"{found.ip} is given twice", span, "remove one", f"the first is at {seen[key]}")
             seen.setdefault(key, span)
 
 
@@ -101,13 +101,13 @@ def _members(links: Mapping[str, Link]) -> Iterator[Diagnostic]:
             span = record.origin.at("members", i)
             yield from _known(name, links, span, link.name)
             if name in taken:
-                yield problem("F083", f"{name} is part of {taken[name]} already", span, "an interface is part of one")
+                yield problem("F073", f"{name} is part of {taken[name]} already", span, "an interface is part of one")
             taken.setdefault(name, link.name)
             member = links.get(name)
             key = next((k for k in ("addresses", "dhcp", "routes", "namespace") if member and getattr(member, k)), None)
             if member is not None and key is not None:
                 message = f"{name} is part of {link.name}, and has `{key}` of its own"
-                yield problem("F083", message, member.origin.at(key), f"move it to {link.name}")
+                yield problem("F073", message, member.origin.at(key), f"move it to {link.name}")
         if link.bond is not None:
             yield from _primary(link)
 
@@ -116,16 +116,16 @@ def _primary(link: Link) -> Iterator[Diagnostic]:
     bond = link.bond
     assert bond is not None
     if not bond.members:
-        yield problem("F083", f"{link.name} has no members", bond.origin.at("members"), "name at least one interface")
+        yield problem("F073", f"{link.name} has no members", bond.origin.at("members"), "name at least one interface")
     if bond.primary is not None and bond.primary not in bond.members:
         advice = did_you_mean(bond.primary, bond.members, "name one of its members")
-        yield problem("F083", f"{bond.primary} is no member of {link.name}", bond.origin.at("primary"), advice)
+        yield problem("F073", f"{bond.primary} is no member of {link.name}", bond.origin.at("primary"), advice)
 
 
 def _known(name: str, links: Mapping[str, Link], span: Span | None, user: str) -> Iterator[Diagnostic]:
     if name not in links:
         advice = did_you_mean(name, links, f"add it to `interfaces`: {{name: {name}}}")
-        yield problem("F083", f"there is no interface {name!r}, which {user} is made of", span, advice)
+        yield problem("F073", f"there is no interface {name!r}, which {user} is made of", span, advice)
 
 
 def _circles(links: Mapping[str, Link]) -> Iterator[Diagnostic]:
@@ -136,7 +136,7 @@ def _circles(links: Mapping[str, Link]) -> Iterator[Diagnostic]:
         while waiting:
             name = waiting.pop()
             if name == link.name:
-                yield problem("F083", f"{link.name} is made of itself", link.origin.span, "remove that")
+                yield problem("F073", f"{link.name} is made of itself", link.origin.span, "remove that")
                 break
             if name in links and name not in seen:
                 seen.append(name)
@@ -156,27 +156,27 @@ def _link(link: Link, links: Mapping[str, Link]) -> Iterator[Diagnostic]:
     given = [k for k in ("match", *KINDS) if getattr(link, k)]
     if len(given) > 1:
         message = f"{link.name} has {' and '.join(f'`{k}`' for k in given)}"
-        yield problem("F084", message, at(given[1]), "keep one of them: an interface is one thing")
+        yield problem("F074", message, at(given[1]), "keep one of them: an interface is one thing")
     match = link.match
     if match is not None and not (match.name or match.mac or match.driver or match.first):
         advice = "add one of name, mac, driver, or `first: true`"
-        yield problem("F084", f"any device matches {link.name}", match.origin.span, advice)
+        yield problem("F074", f"any device matches {link.name}", match.origin.span, advice)
     for record, key in ((match, "mac"), (link, "mac")):
         text = record.mac if record is not None else None
         if record is not None and text is not None and not MAC.match(text):
             advice = "write it such as 52:54:00:12:34:56"
-            yield problem("F084", f"{text!r} is not a hardware address", record.origin.at(key), advice)
+            yield problem("F074", f"{text!r} is not a hardware address", record.origin.at(key), advice)
     if link.vlan is not None and not 1 <= link.vlan.id <= 4094:
-        yield problem("F084", f"{link.vlan.id} is not a VLAN", link.vlan.origin.at("id"), "write a number, 1 to 4094")
+        yield problem("F074", f"{link.vlan.id} is not a VLAN", link.vlan.origin.at("id"), "write a number, 1 to 4094")
     if link.mtu is not None and not LEAST_MTU <= link.mtu <= MOST_MTU:
-        yield problem("F084", f"{link.mtu} is not an MTU", at("mtu"), f"write bytes, {LEAST_MTU} to {MOST_MTU}")
+        yield problem("F074", f"{link.mtu} is not an MTU", at("mtu"), f"write bytes, {LEAST_MTU} to {MOST_MTU}")
     if link.timeout is not None and not 1 <= link.timeout <= MAX_SECONDS:
         yield problem("F064", f"`timeout: {link.timeout}` is out of range", at("timeout"), "write seconds")
     if link.veth is not None and links.get(link.veth.peer, link).name == link.name and link.veth.peer == link.name:
-        yield problem("F084", f"{link.name} is its own other end", link.veth.origin.at("peer"), "name another")
+        yield problem("F074", f"{link.name} is its own other end", link.veth.origin.at("peer"), "name another")
     if link.namespace and link.dhcp:
         advice = "give it `addresses`, or let it stay in the machine's network"
-        yield problem("F084", f"{link.name} asks for addresses, and is in a namespace", at("dhcp"), advice)
+        yield problem("F074", f"{link.name} asks for addresses, and is in a namespace", at("dhcp"), advice)
     for route in link.routes or ():
         yield from _route(route, link)
     if link.wireguard is not None:
@@ -187,18 +187,18 @@ def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
     at = route.origin.at
     if route.to != "default" and not _is_network(route.to):
         advice = "write `default` or a network such as 198.51.100.0/24"
-        yield problem("F081", f"{route.to!r} is not a network", at("to"), advice)
+        yield problem("F071", f"{route.to!r} is not a network", at("to"), advice)
     if route.via is None:
         return
     try:
         via = ip_address(route.via)
     except ValueError:
-        yield problem("F081", f"{route.via!r} is not an address", at("via"), "write it such as 192.0.2.1")
+        yield problem("F071", f"{route.via!r} is not an address", at("via"), "write it such as 192.0.2.1")
         return
     nets = [i.network for i in map(interface, link.addresses or ()) if i is not None]
     if nets and not link.dhcp and not via.is_link_local and not any(via in net for net in nets):
         advice = f"{link.name} reaches {', '.join(map(str, nets))}"
-        yield problem("F081", f"{route.via} can't be reached from {link.name}", at("via"), advice)
+        yield problem("F071", f"{route.via} can't be reached from {link.name}", at("via"), advice)
 
 
 def _is_network(text: str) -> bool:
@@ -212,14 +212,14 @@ def _is_network(text: str) -> bool:
 def _wireguard(own: WireGuard) -> Iterator[Diagnostic]:
     at = own.origin.at
     if own.secret and own.key_file:
-        yield problem("F084", "there are `secret` and `keyFile`", at("keyFile"), "keep one of them")
+        yield problem("F074", "there are `secret` and `keyFile`", at("keyFile"), "keep one of them")
     if own.key_file is not None and not own.key_file.startswith("/var/lib/wireguard/"):
         advice = "write a path below /var/lib/wireguard/"
-        yield problem("F084", f"{own.key_file!r} is not where keys are kept", at("keyFile"), advice)
+        yield problem("F074", f"{own.key_file!r} is not where keys are kept", at("keyFile"), advice)
     if own.port is not None and not 0 < own.port < 65536:
         yield problem("F064", f"{own.port} is not a port", at("port"), "write a number from 1 to 65535")
     if not own.peers:
-        yield warning("F085", "a tunnel without peers leads nowhere", own.origin.span, "add `peers`")
+        yield warning("F075", "a tunnel without peers leads nowhere", own.origin.span, "add `peers`")
     for peer in own.peers or ():
         yield from _peer(peer)
 
@@ -228,15 +228,15 @@ def _peer(peer: Peer) -> Iterator[Diagnostic]:
     at = peer.origin.at
     if not KEY.match(peer.public_key):
         advice = "it is 44 characters of Base64, as `wg pubkey` prints it"
-        yield problem("F084", "this is not a key of WireGuard", at("publicKey"), advice)
+        yield problem("F074", "this is not a key of WireGuard", at("publicKey"), advice)
     found = ENDPOINT.match(peer.endpoint or "a:1")
     if not found or not 0 < int(found[2]) < 65536:
         advice = "write HOST:PORT, such as 192.0.2.1:51820 or [2001:db8::1]:51820"
-        yield problem("F084", f"{peer.endpoint!r} is no endpoint", at("endpoint"), advice)
+        yield problem("F074", f"{peer.endpoint!r} is no endpoint", at("endpoint"), advice)
     for i, net in enumerate(peer.allowed_ips or ()):
         if not _is_network(net):
             advice = "write a network, such as 10.0.0.2/32"
-            yield problem("F081", f"{net!r} is not a network", at("allowedIPs", i), advice)
+            yield problem("F071", f"{net!r} is not a network", at("allowedIPs", i), advice)
 
 
 def _dns(network: Networking) -> Iterator[Diagnostic]:
@@ -249,10 +249,10 @@ def _dns(network: Networking) -> Iterator[Diagnostic]:
             ip_address(text)
         except ValueError:
             span = dns.origin.at("servers", i)
-            yield problem("F081", f"{text!r} is not an address", span, "name servers are written by their addresses")
+            yield problem("F071", f"{text!r} is not an address", span, "name servers are written by their addresses")
     if len(servers) > NAME_SERVERS:
         span = dns.origin.at("servers", NAME_SERVERS)
-        yield warning("F085", f"programs look at the first {NAME_SERVERS} name servers only", span, "remove the others")
+        yield warning("F075", f"programs look at the first {NAME_SERVERS} name servers only", span, "remove the others")
     if dns.search and not servers:
         advice = "add `servers`, or remove it: DHCP says both"
-        yield warning("F085", "`search` has no effect without `servers`", dns.origin.at("search"), advice)
+        yield warning("F075", "`search` has no effect without `servers`", dns.origin.at("search"), advice)

@@ -21,22 +21,22 @@ def check_secrets(spec: Spec) -> Iterator[Diagnostic]:
         span = secret.origin.at("name")
         if not NAME.match(secret.name):
             advice = "use at most 28 letters, digits, and . _ - after the first"
-            yield problem("F088", f"{secret.name!r} is not a name for a secret", span, advice)
+            yield problem("F078", f"{secret.name!r} is not a name for a secret", span, advice)
         if secret.name in seen:
             note = f"the first is at {seen[secret.name]}"
-            yield problem("F088", f"there are two secrets {secret.name!r}", span, "remove one", note)
+            yield problem("F078", f"there are two secrets {secret.name!r}", span, "remove one", note)
         seen.setdefault(secret.name, span)
         if secret.mode is not None:
-            yield from check_mode("F088", secret.mode, secret.origin.at("mode"), "0400")
+            yield from check_mode("F078", secret.mode, secret.origin.at("mode"), "0400")
     used = set()
     for name, place in _uses(spec):
         used.add(name)
         if name not in seen:
             advice = did_you_mean(name, seen, f"declare it: `secrets: [{{name: {name}}}]`")
-            yield problem("F089", f"there is no secret {name!r}", place, advice)
+            yield problem("F079", f"there is no secret {name!r}", place, advice)
     for name, span in seen.items():
         if name not in used:
-            yield warning("F085", f"nothing asks for the secret {name}", span, "add it to `secrets` of a service")
+            yield warning("F075", f"nothing asks for the secret {name}", span, "add it to `secrets` of a service")
 
 
 def _uses(spec: Spec) -> Iterator[tuple[str, Span | None]]:

@@ -24,36 +24,36 @@ def system(networks: str, *services: str, more: str = "") -> str:
 
 
 WRONG = [
-    (system("{name: n}", "networks: [m]"), "F086", "{name: m}"),
-    (system("{name: front}", "networks: [frnt]"), "F086", "did you mean front"),
-    (system("{name: n}", "networks: [n, n]"), "F087", "remove one"),
-    (system("{name: n}", "networks: [n], net: host"), "F087", "keep `networks`"),
-    (system("{name: n}, {name: n}", "networks: [n]"), "F080", "rename"),
-    (system("{name: 'a b'}"), "F080", "letters"),
-    (system("{name: n, subnet: 10.0.0.1/24}"), "F081", "10.90.0.0/24"),
-    (system("{name: n, subnet: 'fd00::/64'}"), "F081", "10.90.0.0/24"),
-    (system("{name: n, subnet6: 10.0.0.0/24}"), "F081", "fd00:90::/64"),
-    (system("{name: n, subnet: 10.0.0.0/24}, {name: m, subnet: 10.0.0.128/25}"), "F082", "its own"),
-    (system("{name: n}", more=", interfaces: [{name: l, addresses: [10.89.0.9/16]}]"), "F082", "its own"),
-    (system("{name: n, subnet: 10.0.0.0/30}", "networks: [n]", "networks: [n]"), "F082", "larger"),
-    (system("{name: n, conflist: /etc/cni/x}"), "F087", "remove"),
-    (system("{name: n, driver: cni, conflist: /x}"), "F087", "/etc/cni/"),
-    (system("{name: n, driver: cni, subnet: 10.0.0.0/24}"), "F087", "plug-ins"),
-    (system("{name: n}", "ports: ['80']"), "F087", "--publish"),
-    (system("{name: n}", "net: new, ports: ['80']"), "F087", "networks"),
-    (system("{name: n}", "networks: [n], ports: ['0:80']"), "F087", "8080:80"),
-    (system("{name: n}", "networks: [n], ports: ['80:80:80']"), "F087", "8080:80"),
-    (system("{name: n}", "networks: [n], ports: ['80']", "networks: [n], ports: ['80:8']"), "F087", "another port"),
-    (system("{name: n}", "networks: [n]", more=", namespaces: [{name: a}]"), "F080", "rename"),
-    (system("{name: n}", more=", namespaces: [{name: x, networks: [m]}]"), "F086", "{name: m}"),
-    (system("{name: n}", more=", interfaces: [{name: l, dummy: true, namespace: x}]"), "F086", "namespaces"),
+    (system("{name: n}", "networks: [m]"), "F076", "{name: m}"),
+    (system("{name: front}", "networks: [frnt]"), "F076", "did you mean front"),
+    (system("{name: n}", "networks: [n, n]"), "F077", "remove one"),
+    (system("{name: n}", "networks: [n], net: host"), "F077", "keep `networks`"),
+    (system("{name: n}, {name: n}", "networks: [n]"), "F070", "rename"),
+    (system("{name: 'a b'}"), "F070", "letters"),
+    (system("{name: n, subnet: 10.0.0.1/24}"), "F071", "10.90.0.0/24"),
+    (system("{name: n, subnet: 'fd00::/64'}"), "F071", "10.90.0.0/24"),
+    (system("{name: n, subnet6: 10.0.0.0/24}"), "F071", "fd00:90::/64"),
+    (system("{name: n, subnet: 10.0.0.0/24}, {name: m, subnet: 10.0.0.128/25}"), "F072", "its own"),
+    (system("{name: n}", more=", interfaces: [{name: l, addresses: [10.89.0.9/16]}]"), "F072", "its own"),
+    (system("{name: n, subnet: 10.0.0.0/30}", "networks: [n]", "networks: [n]"), "F072", "larger"),
+    (system("{name: n, conflist: /etc/cni/x}"), "F077", "remove"),
+    (system("{name: n, driver: cni, conflist: /x}"), "F077", "/etc/cni/"),
+    (system("{name: n, driver: cni, subnet: 10.0.0.0/24}"), "F077", "plug-ins"),
+    (system("{name: n}", "ports: ['80']"), "F077", "--publish"),
+    (system("{name: n}", "net: new, ports: ['80']"), "F077", "networks"),
+    (system("{name: n}", "networks: [n], ports: ['0:80']"), "F077", "8080:80"),
+    (system("{name: n}", "networks: [n], ports: ['80:80:80']"), "F077", "8080:80"),
+    (system("{name: n}", "networks: [n], ports: ['80']", "networks: [n], ports: ['80:8']"), "F077", "another port"),
+    (system("{name: n}", "networks: [n]", more=", namespaces: [{name: a}]"), "F070", "rename"),
+    (system("{name: n}", more=", namespaces: [{name: x, networks: [m]}]"), "F076", "{name: m}"),
+    (system("{name: n}", more=", interfaces: [{name: l, dummy: true, namespace: x}]"), "F076", "namespaces"),
     (system("{name: n}", "net: pood", more=", namespaces: [{name: pod}]"), "F047", "did you mean pod"),
     ("onboot: [{name: s, image: i, networks: [n]}]\nnetwork: {networks: [{name: n}]}", "F060", "services"),
-    ("services: [{name: s, image: i, secrets: [x]}]", "F089", "{name: x}"),
-    ("secrets: [{name: password}]\nservices: [{name: s, image: i, secrets: [pasword, password]}]", "F089", "password"),
-    ("secrets: [{name: a/b}]\nservices: [{name: s, image: i, secrets: [a/b]}]", "F088", "28"),
-    ("secrets: [{name: a}, {name: a}]\nservices: [{name: s, image: i, secrets: [a]}]", "F088", "remove"),
-    ("secrets: [{name: a, mode: rw}]\nservices: [{name: s, image: i, secrets: [a]}]", "F088", "0400"),
+    ("services: [{name: s, image: i, secrets: [x]}]", "F079", "{name: x}"),
+    ("secrets: [{name: password}]\nservices: [{name: s, image: i, secrets: [pasword, password]}]", "F079", "password"),
+    ("secrets: [{name: a/b}]\nservices: [{name: s, image: i, secrets: [a/b]}]", "F078", "28"),
+    ("secrets: [{name: a}, {name: a}]\nservices: [{name: s, image: i, secrets: [a]}]", "F078", "remove"),
+    ("secrets: [{name: a, mode: rw}]\nservices: [{name: s, image: i, secrets: [a]}]", "F078", "0400"),
 ]
 
 
@@ -71,7 +71,7 @@ def test_what_is_wrong(text: str, code: str, remedy: str) -> None:
 )
 def test_what_is_doubtful(text: str) -> None:
     (found,) = findings(text)
-    assert (found.code, found.severity) == ("F085", Severity.WARNING)
+    assert (found.code, found.severity) == ("F075", Severity.WARNING)
 
 
 def test_what_is_right() -> None:
