@@ -116,8 +116,32 @@ CAUSES = (
         help="raise its `timeout`, or see in the lines above what it waits for",
     ),
     Cause(
+        code="F731",
+        topic="lease",
+        pattern=r"finback: \d+-network: (\S+) got no answer from a DHCP server within (\d+) s",
+        says="the interface {1} got no answer from a DHCP server within {2} s",
+        at=("network",),
+        help="see that a server is on that network, raise the interface's `timeout`, or write `required: false`",
+    ),
+    Cause(
+        code="F732",
+        topic="device",
+        pattern=r"finback: \d+-network: (\S+): there is no such device; there are: (.*?)\s*$",
+        says="no device of this machine is {1}; it has {2}",
+        at=("network",),
+        help="mind the interface's `match`, and that the kernel has the card's driver",
+    ),
+    Cause(
+        code="F733",
+        pattern=r"finback: service (\S+) waits for the secret (\S+), which nobody has given",
+        says="service {1} waits for the secret {2}",
+        at=("secrets",),
+        help="give it: finback run --secret {2}=FILE NAME",
+    ),
+    Cause(
         code="F725",
-        pattern=r"finback: (\S+): .*(?:timed out|no (?:valid )?interfaces found|no interfaces have a carrier)",
+        pattern=r"finback: (?!\d+-network:)(\S+): .*(?:timed out|no (?:valid )?interfaces found|"
+        r"no interfaces have a carrier)",
         says="{1} got no answer on the network",
         help="give the machine a network, `finback run --networking user`, whose card the kernel has a driver for",
     ),
@@ -136,7 +160,7 @@ CAUSES = (
     ),
     Cause(
         code="F728",
-        pattern=r"finback: (?:onboot|onshutdown) (\S+) FAILED with status (\d+)",
+        pattern=r"finback: (?:early|onboot|onshutdown) (\S+) FAILED with status (\d+)",
         says="step {1} has failed with status {2}",
         help="the console shows what it said, before that line",
     ),
