@@ -19,7 +19,7 @@ from finback.ground.platform import Platform
 from finback.ground.source import Origin, Source, Span
 from finback.host.store import Store
 from finback.oci import flatten, image
-from finback.resolve.plan import Container, FilePlan, ImagePin, KernelPlan, Plan
+from finback.resolve.plan import Container, Driver, FilePlan, ImagePin, KernelPlan, Plan
 from finback.spec.model import IDMapping, Interface, Mount, Runtime, Settings
 from finback.tree.content import Inline, read_inline
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
@@ -89,6 +89,7 @@ class Bench:
     files: tuple[FilePlan, ...] = ()
     formats: tuple[str, ...] = ("kernel+initrd",)
     more: tuple[Container, ...] = ()
+    drivers: tuple[Driver, ...] = ()
     events: list[Event] = field(default_factory=list)
 
     def pin(self, name: str, entries: list[AnyEntry], line: str) -> ImagePin:
@@ -115,6 +116,7 @@ class Bench:
             init=(self.pin("init", self.init, "init"),) if self.init else (),
             services=(self.container("web", self.settings), *(c for c in self.more if c.section == "services")),
             onshutdown=tuple(c for c in self.more if c.section == "onshutdown"), files=self.files,
+            early=tuple(c for c in self.more if c.section == "early"), drivers=self.drivers,
         )  # fmt: skip
 
     def run(self, *, enabled: bool = True, optional: tuple[str, ...] = ()) -> None:
@@ -151,7 +153,9 @@ def test_a_sound_system_is_not_refused_and_nothing_is_said(bench: Bench) -> None
 
 
 def test_the_checks_are_found_by_name() -> None:
-    assert set(CHECKS.names()) >= {"binds", "console", "drivers", "init", "memory", "mount-points", "programs", "users"}
+    assert set(CHECKS.names()) >= {
+        "binds", "console", "drivers", "init", "memory", "mount-points", "programs", "sections", "users",
+    }  # fmt: skip
     assert all(CHECKS.summary(name).endswith(".") for name in CHECKS.names())
 
 
@@ -402,6 +406,19 @@ def test_an_interface_without_a_driver(bench: Bench) -> None:
     bench.settings = replace(bench.settings, runtime=Runtime(interfaces=(Interface(name="w", add="wireguard"),)))
     (warning,) = bench.warnings()
     assert (warning.code, warning.span) == ("F194", at("runtime"))
+
+
+def test_a_section_without_its_driver(bench: Bench) -> None:
+    bench.drivers = (Driver(name="8021q", user="the interface lan.5", origin=origin("kernel")),)
+    assert "the interface lan.5" in bench.refused().message
+    bench.kernel.append(built_in("8250/8250", "overlayfs/overlay", "8021q/8021q"))
+    bench.run()
+
+
+def test_an_init_that_knows_nothing_of_sections(bench: Bench) -> None:
+    bench.more = (replace(bench.container("network", bench.settings), section="early"),)
+    (warning,) = bench.warnings()
+    assert (warning.code, warning.span) == ("F199", at("image"))
 
 
 def test_all_findings_come_at_once(bench: Bench) -> None:

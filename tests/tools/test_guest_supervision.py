@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from finback.app.timeline import Report, parse
 from finback.assemble.supervise import variables
 from finback.ground.source import Source
-from finback.resolve.plan import Container, ImagePin
+from finback.resolve.plan import Container, ImagePin, SecretUse
 from finback.resolve.supervision import supervision
 from finback.spec.decode import load
 from finback.spec.model import Settings, Spec
@@ -86,6 +87,7 @@ class Guest:
             bundle = self.root / "containers/services" / item.name
             (bundle / "bundle").mkdir(parents=True)
             (bundle / "bundle/program").write_text(programs[item.name])
+            container = replace(container, secrets=tuple(SecretUse(name=s) for s in item.secrets or ()))
             head = f"name={item.name} namespace=x\n" + "\n".join(variables(container))
             (bundle / "prepare").write_text(f"{head}\nprepare() {{ :; }}\ncleanup() {{ :; }}\n")
             shutil.copytree(self.root / "lib/service", self.root / "run/service" / item.name)
@@ -154,6 +156,33 @@ def test_a_service_waits_for_what_it_needs(guest: Guest) -> None:
     assert order.index(("db", "ready")) < order.index(("web", "started"))
     assert ("web", "waiting") in order
     assert guest.seen("db") == ["started", "up", "ready"]
+
+
+def test_a_service_waits_for_its_secret_and_says_so(guest: Guest) -> None:
+    guest.add("  - {name: app, image: i, secrets: [key]}\n", app=FOREVER)
+    guest.start()
+    kmsg = guest.root / "kmsg"
+    guest.until(lambda: kmsg.exists() and "waits for the secret key, which nobody has given" in kmsg.read_text())
+    time.sleep(1.5)
+    assert guest.seen("app") == []
+    (guest.root / "run/finback/credentials").mkdir()
+    (guest.root / "run/finback/credentials/key").write_text("k")
+    guest.until(lambda: "up" in guest.seen("app"))
+    assert kmsg.read_text().count("waits for the secret") == 1
+
+
+def test_a_container_gets_its_own_copy_of_a_secret(guest: Guest) -> None:
+    (guest.root / "run/finback/credentials").mkdir()
+    (guest.root / "run/finback/credentials/key").write_text("with\nlines")
+    folder = guest.root / "run/finback/secrets/app"
+    folder.mkdir(parents=True)
+    owner = f"{os.getuid()}:{os.getgid()}"
+    script = f". {guest.root}/lib/container; give_secret key {folder} {owner} 0440; give_secret none {folder} 0:0 0400"
+    done = subprocess.run(["busybox", "sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "there is no secret none\n")
+    assert (folder / "key").read_text() == "with\nlines"
+    assert (folder / "key").stat().st_mode & 0o777 == 0o440
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_one_shot_service_fulfils_needs_and_stays_ended(guest: Guest) -> None:

@@ -87,6 +87,10 @@ def argv(**changes: Any) -> str:
             {"disks": (Disk(path=Path("/a"), bus="scsi"),)},
             "-device virtio-scsi-pci,id=disk0-bus -device scsi-hd,bus=disk0-bus.0,drive=disk0,serial=disk0",
         ),
+        (
+            {"secrets": (("token", Path("/a,b")),)},
+            "-fw_cfg name=opt/io.systemd.credentials/token,file=/a,,b",
+        ),
         ({"state": Path("/a,b")}, "-pidfile /a,b/pid"),
         ({"state": Path("/a,b")}, "path=/a,,b/events.jsonl"),
     ],
