@@ -136,7 +136,7 @@ CAUSES = (
         pattern=r"finback: service (\S+) waits for the secret (\S+), which nobody has given",
         says="service {1} waits for the secret {2}",
         at=("secrets",),
-        help="give it: finback run --secret {2}=FILE NAME",
+        help="give it: finback run --secret NAME=FILE",
     ),
     Cause(
         code="F725",
