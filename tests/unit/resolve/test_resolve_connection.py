@@ -36,7 +36,7 @@ def test_the_steps_and_their_order() -> None:
 
 def test_namespaces_networks_and_plugs() -> None:
     lines = texts()["network/setup"].splitlines()
-    assert lines[1:-1] == [
+    assert lines[1:] == [
         "make_namespace pod",
         "make_namespace a",
         "make_namespace d",
@@ -47,6 +47,8 @@ def test_namespaces_networks_and_plugs() -> None:
         "plug a m eth0 veth-1 10.89.1.2/24",
         "plug a n eth1 veth-2 10.89.0.3/24 fd00::3/64",
         "way_out a 10.89.0.1 fd00::1",
+        "rename_found",
+        "finish_leases",
     ]
 
 

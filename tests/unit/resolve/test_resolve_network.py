@@ -68,6 +68,15 @@ def test_exact_rules_are_looked_for_first_and_parts_are_made_before_the_whole() 
     assert any(line.startswith("configure d optional") for line in lines)
 
 
+def test_a_peer_with_a_name_waits_until_names_can_be_looked_up() -> None:
+    lines = texts(WHOLE)["network/setup"].splitlines()
+    (made,) = (i for i, line in enumerate(lines) if line.startswith("configure w "))
+    assert lines.index("lease y required 30") < lines.index("finish_leases") < made
+    by_address = texts(WHOLE.replace("h:9", "192.0.2.9:9"))["network/setup"].splitlines()
+    assert by_address[-1] == "finish_leases"
+    assert by_address.count("finish_leases") == 1
+
+
 def test_commands() -> None:
     setup = texts(WHOLE)["network/setup"]
     for line in (

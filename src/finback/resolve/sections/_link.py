@@ -8,6 +8,7 @@ Source: ip-link(8), ip-address(8), ip-route(8), wg(8).
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import TopologicalSorter
@@ -19,6 +20,7 @@ SECONDS = 30
 KEYS = "/var/lib/wireguard"
 SECRETS = "/run/finback/credentials"
 WIREGUARD_MTU = 1420
+ADDRESSES = re.compile(r"[0-9.]+:|\[")
 # The driver that makes each kind of interface.
 DRIVERS = {
     "vlan": "8021q", "bond": "bonding", "bridge": "bridge", "wireguard": "wireguard", "veth": "veth", "dummy": "dummy",
@@ -47,16 +49,32 @@ def set_up(network: Networking) -> list[str]:
     links = {link.name: link for link in network.interfaces or ()}
     order = list(TopologicalSorter({n: _before(k, links.values()) for n, k in links.items()}).static_order())
     ends = {link.veth.peer for link in links.values() if link.veth is not None}
-    lines = []
     searched = [link for n, link in links.items() if kind(link) == "device" and n not in ends]
-    lines += [_finding(link) for link in sorted(searched, key=_exactness)]
+    lines = [_finding(link) for link in sorted(searched, key=_exactness)]
     lines.append("rename_found")
     taken = {m for link in links.values() for m in _members(link)}
+    late: list[str] = []
+    waiting: list[str] = []
     for number, name in enumerate(order):
         link = links[name]
         steps = [*_making(link), *_addressing(link, up=name not in taken)]
-        lines += [f"link_{number}() {{", *_joined(steps), "}", f"configure {name} {_need(link)} link_{number}"]
-    return lines + [f"lease {n} {_need(k)} {k.timeout or SECONDS}" for n, k in links.items() if k.dhcp]
+        made = [f"link_{number}() {{", *_joined(steps), "}", f"configure {name} {_need(link)} link_{number}"]
+        if _asks_for_names(link) or any(n in late for n in _before(link, links.values())):
+            late.append(name)
+            waiting += made
+        else:
+            lines += made
+    leases = {n: f"lease {n} {_need(k)} {k.timeout or SECONDS}" for n, k in links.items() if k.dhcp}
+    lines += [*(line for n, line in leases.items() if n not in late), "finish_leases"]
+    # Names can be looked up now.
+    lines += [*waiting, *(line for n, line in leases.items() if n in late)]
+    return [*lines, "finish_leases"] if late else lines
+
+
+def _asks_for_names(link: Link) -> bool:
+    """Whether a peer is called by a name, which only a network can tell."""
+    peers = (link.wireguard.peers or ()) if link.wireguard is not None else ()
+    return any(not ADDRESSES.match(p.endpoint or "0:") for p in peers)
 
 
 def _need(link: Link) -> str:
