@@ -81,23 +81,23 @@ def test_commands() -> None:
     setup = texts(WHOLE)["network/setup"]
     for line in (
         "make_link b0 type bond mode active-backup miimon 100",
-        "ip link set d master b0",
-        "ip link set b0 type bond primary d",
+        "ip link set dev d master b0",
+        "ip link set dev b0 type bond primary d",
         "ip address add 192.0.2.2/24 dev b0",
         "ip route add default via 192.0.2.1 dev b0",
         "ip link add link b0 name b0.7 type vlan id 7",
-        "ip link set b0.7 mtu 1400",
+        "ip link set dev b0.7 mtu 1400",
         "make_key /var/lib/wireguard/w.key",
         "wg set w private-key /var/lib/wireguard/w.key listen-port 7",
         f"wg set w peer {KEY} endpoint h:9 persistent-keepalive 25 allowed-ips 10.0.0.2/32,0.0.0.0/0",
         "ip route add 10.0.0.2/32 dev w",
-        "ip link set w mtu 1420",
+        "ip link set dev w mtu 1420",
     ):
         assert f"\t{line} &&\n" in setup or f"\t{line}\n}}" in setup, line
     assert "0.0.0.0/0 dev" not in setup
     # A part comes up with the whole.
-    assert setup.count("ip link set c up") == 1
-    assert setup.index("ip link set c up") > setup.index("ip link set c master b0")
+    assert setup.count("ip link set dev c up") == 1
+    assert setup.index("ip link set dev c up") > setup.index("ip link set dev c master b0")
     assert texts(WHOLE)["network/resolv.conf"] == "search example.org\nnameserver 192.0.2.53\n"
     leasing = texts(WHOLE)["network/dhcpcd.conf"]
     assert leasing.endswith("allowinterfaces e y\ninterface e\nipv6only\nwaitip 6\ninterface y\nipv4only\nwaitip 4\n")

@@ -121,20 +121,20 @@ def _making(link: Link) -> Iterator[str]:
     elif link.bridge is not None:
         stp = 1 if link.bridge.stp else 0
         # With stp_state 0 there is no loop to look for, and no wait before the first frame.
-        yield command("ip", "link", "add", name, "type", "bridge", "stp_state", stp)
+        yield command("ip", "link", "add", "name", name, "type", "bridge", "stp_state", stp)
     elif link.veth is not None:
-        yield command("ip", "link", "add", name, "type", "veth", "peer", "name", link.veth.peer)
+        yield command("ip", "link", "add", "name", name, "type", "veth", "peer", "name", link.veth.peer)
     else:
         yield command("make_link", name, "type", kind(link))
     if link.wireguard is not None:
         yield from _wireguard(name, link.wireguard)
     for member in _members(link):
         # A bond takes no interface that is up.
-        yield command("ip", "link", "set", member, "down")
-        yield command("ip", "link", "set", member, "master", name)
-        yield command("ip", "link", "set", member, "up")
+        yield command("ip", "link", "set", "dev", member, "down")
+        yield command("ip", "link", "set", "dev", member, "master", name)
+        yield command("ip", "link", "set", "dev", member, "up")
     if link.bond is not None and link.bond.primary:
-        yield command("ip", "link", "set", name, "type", "bond", "primary", link.bond.primary)
+        yield command("ip", "link", "set", "dev", name, "type", "bond", "primary", link.bond.primary)
 
 
 def _bond(name: str, bond: Bond) -> Iterator[str]:
@@ -170,19 +170,19 @@ def _addressing(link: Link, *, up: bool) -> Iterator[str]:
     name = link.name
     mtu = link.mtu or (WIREGUARD_MTU if link.wireguard else None)
     if link.mac:
-        yield command("ip", "link", "set", name, "address", link.mac)
+        yield command("ip", "link", "set", "dev", name, "address", link.mac)
     if mtu:
-        yield command("ip", "link", "set", name, "mtu", mtu)
+        yield command("ip", "link", "set", "dev", name, "mtu", mtu)
     if not up:
         return
     ip: tuple[str, ...] = ("ip",)
     if link.namespace:
-        yield command("ip", "link", "set", name, "netns", link.namespace)
+        yield command("ip", "link", "set", "dev", name, "netns", link.namespace)
         ip = ("ip", "-n", link.namespace)
     elif link.dhcp in (None, "ipv4"):
         # It has the addresses that the file says, and no others.
         yield command("ignore_advertisements", name)
-    yield command(*ip, "link", "set", name, "up")
+    yield command(*ip, "link", "set", "dev", name, "up")
     for address in link.addresses or ():
         yield command(*ip, "address", "add", address, "dev", name)
     for net in _behind(link.wireguard):
