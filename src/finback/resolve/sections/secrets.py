@@ -36,4 +36,4 @@ def adapt(_spec: Spec, item: Item, settings: Settings) -> Settings:
     return replace(settings, binds=(*(settings.binds or ()), f"{FOLDER}/{item.name}:{DESTINATION}:ro"))
 
 
-SECTION = Section(rank=10, add=add, adapt=adapt)
+SECTION = Section(rank=5, add=add, adapt=adapt)
