@@ -31,8 +31,8 @@ def run(root: Path, name: str, before: str = "") -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for folder in ("etc/finback", "sys/class/dmi/id", "sys/class/misc/hw_random", "proc/sys/kernel/random", "run/finback",
-                   "sys/class/rtc/rtc0"):  # fmt: skip
+    folders = "etc/finback sys/class/dmi/id sys/class/misc/hw_random proc/sys/kernel/random run/finback"
+    for folder in folders.split():
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/random/uuid").write_text(RANDOM + "\n")
     (tmp_path / "proc/mounts").write_text("tmpfs /var tmpfs rw 0 0\n")
