@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import click
 from finback.app import assembly, component_record
 from finback.cli import cli
 from finback.component.library import Component, Library
+from finback.component.measurement import measured
 from finback.spec.schema import EDIT, schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +74,7 @@ def components_page() -> str:
     lines += ["|---|---|---|---|", *(_tested(c) for c in known)]
     lines += ["", "## Privileges", "", PRIVILEGES, "", "| component | needed | not tried |", "|---|---|---|"]
     lines += [row for c in known for row in _probed(c)]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_sizes(library)])
 
 
 def _tested(component: Component) -> str:
@@ -108,6 +110,43 @@ def assemblies_page() -> str:
         row = (f"[`{name}`](../../assemblies/{name}/README.md)", found.summary, f"{found.budget} MB", ", ".join(needs))
         lines.append(f"| {' | '.join(row)} | {images} | {tests} |")
     return "\n".join([*lines, ""])
+
+
+SIZES = """\
+## Size and surface
+
+What images hold, measured on amd64 (arm64 where there is no other) by `finback library measure`, beside the packages
+that apt would install for the same, without Recommends and Essential. Programs are ELF files, libraries among them.
+Set-id files run as their owner or group, whoever starts them. Ports are those that the component listens on as it
+comes. Memory-safe is what the leading package, by Debian's record of what it was built with, or the definition says
+to be written in Go or Rust."""
+
+
+def _sizes(library: Library) -> list[str]:
+    """What was recorded of each component's image."""
+    rows, built = [], Counter[str]()
+    for name in library.names():
+        component = library.get(name)
+        found = measured(component)
+        built.update(found.keys())
+        one = found.get("amd64") or found.get("arm64")
+        if one is None:
+            continue
+        definition = component.definition
+        ports = ", ".join((definition.config.exposed_ports or ()) if definition.config else ())
+        language = one.language or (definition.annotations or {}).get("org.finback.memory-safe", "")
+        rows.append(
+            f"| `finback/{name}` | {one.size / 1e6:.1f} | {one.closure_size / 1e6:.0f} | {one.packages} of "
+            f"{one.closure_packages} | {one.files} | {one.programs} | {len(one.set_id or ())} | {ports} | {language} |"
+        )
+    count = ", ".join(f"{n} for {a}" for a, n in sorted(built.items()))
+    head = "| component | MB | apt, MB | packages | files | programs | set-id | ports | memory-safe |"
+    lines = [SIZES, "", f"Built: {count}.", "", head, "|---|--:|--:|--:|--:|--:|--:|---|---|", *rows]
+    lines += ["", "## Not for every architecture", "", "| component | architecture | why |", "|---|---|---|"]
+    for name in library.names():
+        exceptions = library.get(name).definition.exceptions or {}
+        lines += [f"| `finback/{name}` | {a} | {why} |" for a, why in sorted(exceptions.items())]
+    return [*lines, ""]
 
 
 def commands_page() -> str:

@@ -48,7 +48,7 @@ def measure(
             continue
         found = _measure(job, pin, workspace)
         if keep:
-            record(workspace.library.get(job.name), {job.platform.architecture: found})
+            record(workspace.library.get(job.name), found)
         workspace.emit(Advanced(task="measure", done=number, total=len(jobs)))
         yield job, found
     workspace.emit(Finished(task="measure"))
@@ -62,6 +62,7 @@ def _measure(job: Job, pin: ImagePin, workspace: Workspace) -> Measurement:
     licences = sorted({i for p in found.packages for part in p.licence.parts for i in identifiers(part)})
     guessed = sorted(p.name for p in found.packages if p.licence.how != "declared")
     return Measurement(
+        architecture=job.platform.architecture,
         digest=str(pin.definition),
         version=pin.version or None,
         size=found.size,

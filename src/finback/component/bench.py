@@ -18,6 +18,8 @@ KERNEL = "finback/kernel"
 FORMAT = "kernel+initrd"
 # MiB of a test that doesn't say.
 MEMORY = 64
+# Seconds within which an expectation that doesn't say must hold: other tests start in the same machine.
+WITHIN = 240
 # MiB that the tests of one machine may need together.
 ROOM = 1024
 NETWORK = Item(
@@ -47,7 +49,7 @@ class Subject:
     @property
     def tests(self) -> tuple[Expectation, ...]:
         """What is asked."""
-        return self.proof.expect or ()
+        return tuple(replace(t, within=WITHIN if t.within is None else t.within) for t in self.proof.expect or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

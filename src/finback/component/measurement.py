@@ -25,6 +25,7 @@ LIMIT = 1 << 20
 class Measurement:
     """A component's image for one architecture."""
 
+    architecture: str
     digest: str
     """Of the component that was measured: `Component.digest`."""
     size: int
@@ -54,7 +55,7 @@ class Measurement:
 class Measured:
     """All measurements of a component."""
 
-    architectures: Mapping[str, Measurement]
+    images: tuple[Measurement, ...]
     origin: Origin = origin()
 
 
@@ -69,16 +70,16 @@ def measured(component: Component) -> Mapping[str, Measurement]:
     if not path.exists():
         return {}
     text = file.read(path, limit=LIMIT).decode("utf-8", "surrogateescape")
-    return load(Measured, Source(str(path), text)).architectures
+    found = load(Measured, Source(str(path), text)).images
+    return {m.architecture: m for m in found}
 
 
-def record(component: Component, found: Mapping[str, Measurement]) -> None:
+def record(component: Component, *found: Measurement) -> None:
     """Write down *found* beside what is recorded of other architectures."""
-    every = {**measured(component), **found}
-    lines = ["# Written by `finback library measure --record`.", "architectures:"]
+    every = {**measured(component), **{m.architecture: m for m in found}}
+    lines = ["# Written by `finback library measure --record`.", "images:"]
     for architecture in sorted(a for a in every if a in component.architectures):
-        lines.append(f"  {architecture}:")
-        for name, value in canonical.plain(every[architecture]).items():
-            lines.append(f"    {name}: {json.dumps(value)}")
+        fields = [f"{name}: {json.dumps(value)}" for name, value in canonical.plain(every[architecture]).items()]
+        lines += [f"  {'- ' if number == 0 else '  '}{text}" for number, text in enumerate(fields)]
     with file.writing(component.folder / MEASURED) as out:
         out.write("\n".join([*lines, ""]).encode())
