@@ -22,7 +22,7 @@ MACHINES = {
     "riscv64": ("riscv64", "ttyS0", {"FINBACK_SUITE": "sid", "FINBACK_CHECK_VALID_UNTIL": "false"}),
     "s390x": ("s390x", "ttysclp0", {"FINBACK_SUITE": "sid", "FINBACK_CHECK_VALID_UNTIL": "false"}),
 }
-SECONDS = 240.0
+SECONDS = 400.0
 
 pytestmark = [pytest.mark.boot, pytest.mark.archive, pytest.mark.slow, pytest.mark.xdist_group("boot")]
 

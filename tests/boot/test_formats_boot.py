@@ -25,7 +25,7 @@ from finback.app import firmware
 from finback.outputs import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 300.0
+LIMIT = 600.0
 MEMORY = "1024"
 # They boot no machine by themselves: archives of what others have, and a disc for kernels that Debian has not. The
 # Raspberry Pi's needs its firmware, s390x's kernel+initrd is in `test_architectures`, packages in
