@@ -1,7 +1,11 @@
-"""From QEMU's start to the first HTTP answer, with containerd and with crun alone."""
+"""From QEMU's start to the first HTTP answer, with containerd and with crun alone; and where the guest's time goes.
+
+The guest's times are its own clock's, in seconds since its kernel started. The kernel's part ends when it starts /init.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import tempfile
@@ -11,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from bench.measure import FINBACK, ROOT, once, row
+from finback.app.timeline import Report, parse
 
 # LinuxKit's own init and containerd with the same Debian kernel, on such a machine without KVM.
 LINUXKIT = 27.8
@@ -33,7 +38,34 @@ def main() -> None:
                 row(
                     f"{words}, {cpus} CPU", f"{taken:.1f} s", f"to HTTP 200; LinuxKit {LINUXKIT / taken:.1f} times that"
                 )
+                _parts(folder / "state")
         shutil.rmtree(folder / "state")
+
+
+def _parts(state: Path) -> None:
+    """Where the time of the machine's boot went."""
+    found = re.search(r"\[ *(\d+\.\d+)\] Run /\S+ as init process", (state / "console.log").read_text(errors="replace"))
+    reports = parse((state / "events.jsonl").read_text())
+    if found is None:
+        row("  kernel", "?", "its console does not say when it starts /init")
+        return
+    kernel = float(found[1])
+    init = _at(reports, "init", "init", "done")
+    (first,) = [r for r in reports if (r.stage, r.event) == ("onboot", "started")][:1]
+    ended = _at(reports, "onboot", first.name, "done")
+    ready = max(r.uptime for r in reports if r.stage == "service" and r.event in ("up", "ready"))
+    row("  kernel", f"{kernel:.2f} s", "until it starts /init")
+    row("  init", f"{init - kernel:.2f} s", "until the first step")
+    row(
+        "  first container",
+        f"{ended - first.uptime:.2f} s",
+        f"{ended - kernel:.2f} s on top of the kernel, init with it",
+    )
+    row("  all services ready", f"{ready:.2f} s", f"{ready - kernel:.2f} s on top of the kernel")
+
+
+def _at(reports: tuple[Report, ...], stage: str, name: str, event: str) -> float:
+    return next(r.uptime for r in reports if (r.stage, r.name, r.event) == (stage, name, event))
 
 
 def _boot(folder: Path, image: str, cpus: str) -> float:
