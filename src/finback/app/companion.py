@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from finback.app.machine import Running
@@ -16,23 +16,22 @@ GRACE = 2.0
 
 
 @contextmanager
-def beside(machine: Running, companion: Companion | None) -> Iterator[None]:
-    """*companion*, if there is one, runs within the block, and beyond it as long as *machine* does.
+def beside(machine: Running, companions: Sequence[Companion]) -> Iterator[None]:
+    """*companions* run within the block, and beyond it as long as *machine* does.
 
     Raises:
         FinbackError: F537, it does not start; F520, there is no such program.
 
     """
-    if companion is None:
-        yield
-        return
     try:
-        _start(companion)
+        for companion in companions:
+            _start(companion)
         yield
     finally:
         # What no machine ever used knows of no end.
         if not machine.alive:
-            _end(companion)
+            for companion in companions:
+                _end(companion)
 
 
 def _start(companion: Companion) -> None:

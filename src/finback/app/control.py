@@ -28,7 +28,7 @@ def pause(machine: Running) -> None:
     """Let *machine* stand still: no processor of it runs.
 
     Raises:
-        FinbackError: F527, it does not run; F538, QEMU refuses.
+        FinbackError: F527, it does not run; F546, QEMU refuses.
 
     """
     with _monitor(machine) as monitor:
@@ -56,7 +56,7 @@ def add_disk(machine: Running, disk: Disk, slots: int) -> str:
     """Attach *disk* while *machine* runs, in one of its *slots*; the name by which it is removed again.
 
     Raises:
-        FinbackError: F527 it does not run; F528 the disk can't be made; F538 QEMU refuses; F540 there is no slot left.
+        FinbackError: F527 it does not run; F528 the disk can't be made; F546 QEMU refuses; F540 there is no slot left.
 
     """
     with _monitor(machine) as monitor:
@@ -93,7 +93,7 @@ def remove_disk(machine: Running, name: str) -> None:
     """Detach the disk *name* that `add_disk` has attached; the guest lets go of it first. Its file stays.
 
     Raises:
-        FinbackError: F527, it does not run; F538, QEMU refuses, or the guest holds on to it.
+        FinbackError: F527, it does not run; F546, QEMU refuses, or the guest holds on to it.
 
     """
     with _monitor(machine) as monitor:
@@ -103,14 +103,14 @@ def remove_disk(machine: Running, name: str) -> None:
                 monitor.execute("blockdev-del", {"node-name": name})
                 return
             monitor.wait(qmp.JOB_INTERVAL)
-    raise error("F538", f"the guest does not let go of {name}", help="unmount it there first")
+    raise error("F546", f"the guest does not let go of {name}", help="unmount it there first")
 
 
 def publish(machine: Running, forward: Forward) -> Running:
     """Let a port of this machine lead to one of the guest, from now on; the machine with it.
 
     Raises:
-        FinbackError: F523 the port can't be published; F527 it does not run; F538 QEMU refuses.
+        FinbackError: F523 the port can't be published; F527 it does not run; F546 QEMU refuses.
 
     """
     reason = port.trouble(forward.address, forward.host, forward.protocol)
@@ -127,7 +127,7 @@ def withdraw(machine: Running, forward: Forward) -> Running:
     """Take a published port back; the machine without it.
 
     Raises:
-        FinbackError: F527, it does not run; F538, QEMU refuses.
+        FinbackError: F527, it does not run; F546, QEMU refuses.
 
     """
     _human(machine, f"hostfwd_remove net0 {forward.protocol}:{forward.address}:{forward.host}")
@@ -142,7 +142,7 @@ def _human(machine: Running, line: str) -> None:
         said = str(monitor.execute("human-monitor-command", {"command-line": line})).strip()
     if said and "removed" not in said:
         raise error(
-            "F538", f"QEMU refuses {line.split(maxsplit=1)[0]}: {said}", help="it takes a machine with networking user"
+            "F546", f"QEMU refuses {line.split(maxsplit=1)[0]}: {said}", help="it takes a machine with networking user"
         )
 
 
@@ -150,7 +150,7 @@ def snapshot(machine: Running, name: str) -> None:
     """Keep the present state of *machine*, memory and disks, under *name*. It stands still meanwhile.
 
     Raises:
-        FinbackError: F527 it does not run; F538 QEMU refuses; F541 a disk is of a form that can't keep snapshots, or
+        FinbackError: F527 it does not run; F546 QEMU refuses; F541 a disk is of a form that can't keep snapshots, or
             the machine was not started with `snapshots`.
 
     """
@@ -168,7 +168,7 @@ def revert(machine: Running, name: str) -> None:
     """Go back to the state that `snapshot` has kept under *name*. What was reported since is forgotten.
 
     Raises:
-        FinbackError: F527 it does not run; F538 QEMU refuses; F541 there is no such snapshot, or a disk was added or
+        FinbackError: F527 it does not run; F546 QEMU refuses; F541 there is no such snapshot, or a disk was added or
             removed since.
 
     """

@@ -22,6 +22,8 @@ from finback.backends.qemu import (
     CONTROL_SOCKET,
     EVENTS,
     EVENTS_SOCKET,
+    PASST_PID,
+    PASST_SOCKET,
     PID,
     QMP_SOCKET,
     SESSIONS,
@@ -40,7 +42,7 @@ RECORD_LIMIT = 1 << 20
 EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
 TRANSIENT = (
-    PID, QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET, TPM_PID, TPM_SOCKET,
+    PID, QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET, TPM_PID, TPM_SOCKET, PASST_PID, PASST_SOCKET,
     *(session_socket(n) for n in range(SESSIONS)), *(terminal_socket(n) for n in range(TERMINALS)),
 )  # fmt: skip
 # What each stronger way to end a process gets, in seconds.

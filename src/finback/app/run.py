@@ -21,7 +21,7 @@ from finback.codec import iso9660, linux_image
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit
 from finback.host import child, clock, environment, file, folder, port, process
-from finback.host.machine import host_platform, new_uuid
+from finback.host.machine import host_platform, is_root, new_uuid
 from finback.host.process import Command
 
 CMDLINE_LIMIT = 1 << 16
@@ -135,9 +135,11 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
     started = _disk_started(request, state) if request.disk_format else _kernel_started(request)
     architecture = str(started["architecture"])
     identity = _identity(state)
-    if request.forwards and request.networking != "user":
+    if request.forwards and request.networking not in ("user", "passt"):
         raise error(
-            "F529", f"nothing can be published with networking {request.networking}", help="use --networking user"
+            "F529",
+            f"nothing can be published with networking {request.networking}",
+            help="use --networking user",
         )
     machine = Machine(
         name=request.name,
@@ -150,6 +152,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         forwards=request.forwards,
         tpm=request.tpm,
         networking=request.networking,
+        root=is_root(),
         mac=card_of(identity),
         uuid=identity,
         state=state,
@@ -354,7 +357,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             detached=not machine.foreground,
         )
         machines.remember(running)
-        with companion.beside(running, BACKENDS.get(request.backend).companion(machine)):
+        with companion.beside(running, BACKENDS.get(request.backend).companions(machine)):
             yield running
 
 

@@ -75,7 +75,9 @@ class Machine:
     tpm: bool = False
     """A TPM 2.0 in software. What it remembers is in the state folder."""
     networking: str = "user"
-    """`user`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    """`user`, `passt`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    root: bool = False
+    """Root runs it, and must say so to programs that would rather be somebody else."""
     switches: tuple[Path, ...] = ()
     """Sockets of switches; a network card for each, beside the one of `networking`."""
     slots: int = 0
@@ -116,7 +118,7 @@ class Backend:
     command: Callable[[Machine], Command]
     programs: Callable[[Machine], tuple[str, ...]]
     """Programs that must be installed to run the machine."""
-    companion: Callable[[Machine], Companion | None] = lambda _machine: None
+    companions: Callable[[Machine], tuple[Companion, ...]] = lambda _machine: ()
     """What runs beside it."""
 
 

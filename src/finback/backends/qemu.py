@@ -34,7 +34,8 @@ TERMINALS = 2
 """Commands among them that have a terminal."""
 CONSOLE = "console.log"
 PID = "pid"
-SWTPM = "swtpm"
+SWTPM, PASST = "swtpm", "passt"
+PASST_SOCKET, PASST_PID = "passt.sock", "passt.pid"
 TPM_SOCKET, TPM_PID, TPM_STATE = "tpm.sock", "tpm.pid", "tpm"
 TPM_DEVICES = {"amd64": "tpm-crb", "arm64": "tpm-tis-device"}
 EVENTS_SOCKET = "watch.sock"
@@ -201,6 +202,7 @@ def _outer(machine: Machine, bus: str) -> list[str]:
         return []
     netdev = {
         "user": "user,id=net0" + "".join(f",hostfwd={_forward(f)}" for f in machine.forwards),
+        "passt": f"stream,id=net0,server=off,addr.type=unix,addr.path={_escaped(str(machine.sockets / PASST_SOCKET))}",
         # The interface is there and configured already: no scripts.
         "tap": f"tap,id=net0,ifname={_escaped(name)},script=no,downscript=no",
         # QEMU's setuid helper attaches it.
@@ -258,9 +260,11 @@ def _tpm(machine: Machine) -> list[str]:
     ]  # fmt: skip
 
 
-def _companion(machine: Machine) -> Companion | None:
-    if not machine.tpm:
-        return None
+def _companions(machine: Machine) -> tuple[Companion, ...]:
+    return (*((_swtpm(machine),) if machine.tpm else ()), *((_passt(machine),) if machine.networking == PASST else ()))
+
+
+def _swtpm(machine: Machine) -> Companion:
     pid, state = machine.state / TPM_PID, machine.state / TPM_STATE
     word = f"file={pid}"
     argv = (
@@ -270,6 +274,20 @@ def _companion(machine: Machine) -> Companion | None:
         "--terminate", "--daemon", "--pid", word,
     )  # fmt: skip
     return Companion(command=Command(argv=argv), pid=pid, word=word, state=state)
+
+
+def _passt(machine: Machine) -> Companion:
+    """The guest gets this machine's own addresses, and no network address translation."""
+    pid, word = machine.state / PASST_PID, str(machine.sockets / PASST_SOCKET)
+    ports = [
+        text
+        for f in machine.forwards
+        for text in ("-t" if f.protocol == "tcp" else "-u", f"{f.address}/{f.host}:{f.guest}")
+    ]
+    # It goes into the background when it is ready, and ends with its one connection.
+    runas = ("--runas", "0") if machine.root else ()
+    argv = (PASST, "--one-off", "--quiet", *runas, "--socket", word, "--pid", str(pid), *ports)
+    return Companion(command=Command(argv=argv), pid=pid, word=word, state=machine.state)
 
 
 def _disk(number: int, disk: Disk, bus: str) -> list[str]:
@@ -290,7 +308,7 @@ def _escaped(text: str) -> str:
 
 
 def _programs(machine: Machine) -> tuple[str, ...]:
-    return (program(machine.architecture), *((SWTPM,) if machine.tpm else ()))
+    return (program(machine.architecture), *(c.command.argv[0] for c in _companions(machine)))
 
 
-BACKEND = Backend(command=machine_command, programs=_programs, companion=_companion)
+BACKEND = Backend(command=machine_command, programs=_programs, companions=_companions)

@@ -56,7 +56,7 @@ FORMATS = ("raw", "qcow2")
     "--networking",
     default="user",
     show_default=True,
-    metavar="user|none|tap,INTERFACE|bridge,BRIDGE",
+    metavar="user|passt|none|tap,INTERFACE|bridge,BRIDGE",
     help="How the guest reaches a network.",
 )
 @click.option("--data", metavar="TEXT", help="Metadata for the guest, on a disc labelled config.")
@@ -140,8 +140,8 @@ def _request(given: dict[str, Any]) -> Request:
     from finback.app.run import Request
     from finback.ground.platform import Platform
 
-    if not re.fullmatch(r"user|none|(tap|bridge),[^,]+", given["networking"]):
-        raise click.BadParameter("give user, none, tap,INTERFACE or bridge,BRIDGE", param_hint="--networking")
+    if not re.fullmatch(r"user|passt|none|(tap|bridge),[^,]+", given["networking"]):
+        raise click.BadParameter("give user, passt, none, tap,INTERFACE or bridge,BRIDGE", param_hint="--networking")
     try:
         architecture = Platform.parse(given["arch"]).architecture if given["arch"] else ""
     except ValueError as failure:

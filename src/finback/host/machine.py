@@ -45,3 +45,8 @@ def available_memory() -> int | None:
         return None
     found = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
     return int(found[1]) << 10 if found else None
+
+
+def is_root() -> bool:
+    """Whether root runs this."""
+    return os.geteuid() == 0

@@ -50,7 +50,7 @@ class Monitor:
         """The answer to *command*.
 
         Raises:
-            FinbackError: F538, QEMU refuses it, or does not answer.
+            FinbackError: F546, QEMU refuses it, or does not answer.
 
         """
         from qemu.qmp import ExecuteError, QMPError
@@ -59,9 +59,9 @@ class Monitor:
         try:
             return self._runner.run(_within(self._timeout, self._client.execute(command, given)))
         except ExecuteError as failure:
-            raise error("F538", f"QEMU refuses {command}: {failure}", help=_ADVICE) from None
+            raise error("F546", f"QEMU refuses {command}: {failure}", help=_ADVICE) from None
         except (QMPError, OSError, EOFError, TimeoutError):
-            raise error("F538", f"QEMU does not answer to {command}", help=_ADVICE) from None
+            raise error("F546", f"QEMU does not answer to {command}", help=_ADVICE) from None
 
     def wait(self, seconds: float) -> None:
         """Let QEMU do something else."""
@@ -73,7 +73,7 @@ class Monitor:
         """Run *command*, which starts a job called *identity*, to the end of that.
 
         Raises:
-            FinbackError: F538, as of `execute`, or the job fails.
+            FinbackError: F546, as of `execute`, or the job fails.
 
         """
         self.execute(command, {"job-id": identity, **arguments})
@@ -85,7 +85,7 @@ class Monitor:
         if found is not None:
             self.execute("job-dismiss", {"id": identity})
             if found.get("error"):
-                raise error("F538", f"QEMU fails at {command}: {found['error']}", help=_ADVICE)
+                raise error("F546", f"QEMU fails at {command}: {found['error']}", help=_ADVICE)
 
 
 _ADVICE = "see the state folder's qemu.log, and whether the machine still runs: finback ps"
@@ -96,7 +96,7 @@ def monitor(path: Path, timeout: float) -> Iterator[Monitor]:
     """A connection to the QMP socket at *path*; each command may take *timeout* seconds.
 
     Raises:
-        FinbackError: F538, nobody answers there.
+        FinbackError: F546, nobody answers there.
 
     """
     import asyncio
@@ -108,7 +108,7 @@ def monitor(path: Path, timeout: float) -> Iterator[Monitor]:
         try:
             runner.run(_connected(client, path, timeout))
         except (QMPError, OSError, EOFError, TimeoutError):
-            raise error("F538", f"QEMU does not answer at {path}", help=_ADVICE) from None
+            raise error("F546", f"QEMU does not answer at {path}", help=_ADVICE) from None
         try:
             yield Monitor(runner, client, timeout)
         finally:

@@ -205,7 +205,7 @@ class VM:
         """Let it stand still.
 
         Raises:
-            FinbackError: F527 it does not run; F538 QEMU refuses.
+            FinbackError: F527 it does not run; F546 QEMU refuses.
 
         """
         control.pause(self._running())
@@ -218,7 +218,7 @@ class VM:
         """Attach *disk*, which the guest sees at once; the name to remove it by. It is gone with the next start.
 
         Raises:
-            FinbackError: F527 it does not run; F528 the disk can't be made; F538 QEMU refuses; F540 there is no slot.
+            FinbackError: F527 it does not run; F528 the disk can't be made; F546 QEMU refuses; F540 there is no slot.
 
         """
         form = disk.format or ("qcow2" if self.snapshots and disk.path is None else "raw")
@@ -228,7 +228,7 @@ class VM:
         """Detach the disk *name*, which `add_disk` has returned. Its file stays.
 
         Raises:
-            FinbackError: F527, it does not run; F538, QEMU refuses, or the guest holds on to it.
+            FinbackError: F527, it does not run; F546, QEMU refuses, or the guest holds on to it.
 
         """
         control.remove_disk(self._running(), name)
@@ -237,7 +237,7 @@ class VM:
         """Keep the state of memory and disks under *name*, as long as it runs.
 
         Raises:
-            FinbackError: F527 it does not run; F538 QEMU refuses; F541 a disk is not qcow2.
+            FinbackError: F527 it does not run; F546 QEMU refuses; F541 a disk is not qcow2.
 
         """
         control.snapshot(self._running(), name)
@@ -246,7 +246,7 @@ class VM:
         """Go back to what `snapshot` has kept.
 
         Raises:
-            FinbackError: F527 it does not run; F538 QEMU refuses; F541 there is no such snapshot, or disks have come or
+            FinbackError: F527 it does not run; F546 QEMU refuses; F541 there is no such snapshot, or disks have come or
                 gone since.
 
         """
@@ -256,7 +256,7 @@ class VM:
         """Let a port of this machine, any free one by default, lead to the port *guest* from now on; that port.
 
         Raises:
-            FinbackError: F523 it can't be published; F527 it does not run; F538 QEMU refuses.
+            FinbackError: F523 it can't be published; F527 it does not run; F546 QEMU refuses.
 
         """
         wanted = Forward(host=host or probe.free_port("127.0.0.1"), guest=guest, protocol=protocol)

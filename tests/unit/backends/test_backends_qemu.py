@@ -127,9 +127,9 @@ def test_every_chardev_and_drive_is_made_once_and_used(architecture: str, foregr
 
 def test_a_tpm_runs_beside_the_machine_and_ends_with_it() -> None:
     qemu = BACKENDS.get("qemu")
-    assert qemu.companion(machine()) is None
+    assert qemu.companions(machine()) == ()
     assert qemu.programs(machine()) == ("qemu-system-x86_64",)
-    found = qemu.companion(machine(tpm=True))
+    (found,) = qemu.companions(machine(tpm=True))
     assert found is not None
     assert "--terminate" in found.command.argv
     assert found.word in found.command.argv
@@ -139,3 +139,17 @@ def test_a_tpm_runs_beside_the_machine_and_ends_with_it() -> None:
 def test_there_is_no_tpm_for_every_architecture() -> None:
     with pytest.raises(FinbackError, match="no TPM for s390x"):
         argv(tpm=True, architecture="s390x")
+
+
+def test_passt_runs_beside_the_machine_and_publishes_its_ports() -> None:
+    forwards = (Forward(host=8080, guest=80), Forward(host=53, guest=5353, protocol="udp", address="0.0.0.0"))
+    made = machine(networking="passt", forwards=forwards)
+    qemu = BACKENDS.get("qemu")
+    (found,) = qemu.companions(made)
+    text = " ".join(found.command.argv)
+    assert text.endswith("--socket /r/passt.sock --pid /s/passt.pid -t 127.0.0.1/8080:80 -u 0.0.0.0/53:5353")
+    assert found.word in found.command.argv
+    assert "--runas" not in text
+    assert "stream,id=net0,server=off,addr.type=unix,addr.path=/r/passt.sock " in " ".join(qemu.command(made).argv)
+    assert qemu.programs(made) == ("qemu-system-x86_64", "passt")
+    assert "--runas 0" in " ".join(qemu.companions(machine(networking="passt", root=True))[0].command.argv)

@@ -271,7 +271,7 @@ def test_ports_come_and_go(running: Running, qemu: Monitor) -> None:
     qemu.answers = {**qemu.answers, "human-monitor-command": "could not set up host forwarding rule"}
     with pytest.raises(FinbackError) as caught:
         vm.publish(80)
-    assert code(caught) == "F538"
+    assert code(caught) == "F546"
     assert vm.published() == ()
 
 
