@@ -35,6 +35,7 @@ def test_a_plain_service_asks_nothing() -> None:
         "starts=0 window=0",
         "stop_signal=SIGTERM stop_within=5",
         "asked= ready_within=60",
+        "health=",
     ]
 
 
