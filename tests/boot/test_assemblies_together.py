@@ -104,7 +104,7 @@ def test_a_mesh_of_three_reaches_each_other_by_key(tmp_path: Path) -> None:
                     node.succeed(f"wg set wg0 {peer}", service="wireguard")
         for node in nodes:
             for other in range(1, 4):
-                node.wait_until_succeeds(f"ping -c 1 -w 5 10.7.0.{other}", timeout=120)
+                node.wait_until_succeeds(f"ping -c 1 -w 5 10.7.0.{other}", timeout=LONG)
         # Who is known by another key is a stranger, to one machine only.
         nodes[0].succeed(f"wg set wg0 peer {keys[1]} remove", service="wireguard")
         nodes[0].fail("ping -c 1 -w 5 10.7.0.2")
@@ -165,7 +165,7 @@ def test_a_registry_keeps_its_images_over_a_power_cut(tmp_path: Path) -> None:
 
 def skopeo(source: str, target: str) -> None:
     command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
-    done = subprocess.run([*command, source, target], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*command, source, target], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
 
 

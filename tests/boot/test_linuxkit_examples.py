@@ -56,15 +56,16 @@ class Guest:
         status = session.execute(self.machine, request, said.extend, said.extend)
         return status, said.decode("utf-8", "replace")
 
-    def until(self, holds: Callable[[], object], seconds: float = 300) -> None:
+    def until(self, holds: Callable[[], object], seconds: float = 900) -> None:
         """Wait until *holds*."""
         limit = time.monotonic() + seconds
         while not holds():
             assert self.machine.alive, self.console
+            assert "Kernel panic" not in self.console, self.console
             assert time.monotonic() < limit, self.console
             time.sleep(1)
 
-    def shows(self, text: str, *words: str, service: str = "", seconds: float = 300) -> None:
+    def shows(self, text: str, *words: str, service: str = "", seconds: float = 900) -> None:
         """Wait until a command ends well and says *text*."""
         last: list[object] = []
 
