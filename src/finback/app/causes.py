@@ -159,6 +159,33 @@ CAUSES = (
         help="see what it said: finback logs NAME SERVICE",
     ),
     Cause(
+        code="F750",
+        pattern=r"finback: (\S+): there is no disk for (\S+)\s*$",
+        says="there is no disk that could be the one for {2}",
+        help="the lines below that one on the console say what there is; attach an empty disk: --disk data.img,size=1G",
+    ),
+    Cause(
+        code="F751",
+        pattern=r"finback: (\S+): the file system on (\S+) is damaged",
+        says="the file system on {2} is damaged, and what is safe to mend was not enough",
+        at=("repair",),
+        help="mend it by hand, or with `repair: all`, which may lose files",
+    ),
+    Cause(
+        code="F752",
+        pattern=r"finback: (\S+): (?:its registers \S+ are not what they were|the machine has no TPM)",
+        says="the TPM does not give out the key of {1}",
+        at=("encryption",),
+        help="give the machine its TPM, `finback run --tpm`; after a change of firmware a second key opens the disk",
+    ),
+    Cause(
+        code="F753",
+        pattern=r"finback: (\S+): (\S+) can't be opened",
+        says="{2} can't be opened: the key is not the one with which it was made",
+        at=("encryption",),
+        help="give it the key that it had",
+    ),
+    Cause(
         code="F728",
         pattern=r"finback: (?:early|onboot|onshutdown) (\S+) FAILED with status (\d+)",
         says="step {1} has failed with status {2}",

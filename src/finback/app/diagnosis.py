@@ -7,6 +7,7 @@ import re
 from finback.app.causes import CAUSES, ITEM, PANIC, SILENT, Cause
 from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
+from finback.spec.disk import Disk
 from finback.spec.model import Item, Spec
 
 # What terminals act upon.
@@ -63,9 +64,12 @@ def _item_span(spec: Spec, identity: str, steps: tuple[str, ...]) -> Span | None
     return item.origin.at(*(steps or ("name",)))
 
 
-def _item(spec: Spec, identity: str) -> Item | None:
+def _item(spec: Spec, identity: str) -> Item | Disk | None:
     """The item that the guest calls so: a service by its name, a step by its place and name."""
     number, _, name = identity.partition("-")
+    for disk in spec.disks or ():
+        if number.isdecimal() and name == f"disk-{disk.name}":
+            return disk
     for steps in (spec.onboot or (), spec.onshutdown or ()):
         if number.isdecimal() and int(number) < len(steps) and steps[int(number)].name == name:
             return steps[int(number)]

@@ -49,7 +49,7 @@ def _names(disks: tuple[Disk, ...]) -> Iterator[Diagnostic]:
         if not _NAME.match(record.name):
             mended = re.sub(r"[^a-z0-9_-]+", "-", record.name.lower()).strip("-")[:36]
             advice = f"write `name: {mended}`" if mended else "use lower-case letters, digits, - and _"
-            yield problem("F090", f"{record.name!r} is not the name of a disk or partition", span, advice)
+            yield problem("F011", f"{record.name!r} is not the name of a disk or partition", span, advice)
         elif record.name in seen:
             note = f"the first is at {seen[record.name]}"
             yield problem("F033", f"two disks or partitions are called {record.name!r}", span, "rename one", note)
@@ -67,9 +67,9 @@ def _disk(disk: Disk) -> Iterator[Diagnostic]:
         for key in _PLACE_KEYS:
             if (key,) in disk.origin.spans:
                 advice = "move it to the partition that it is about"
-                yield problem("F091", f"`{key}` is said of a disk with `partitions`", at(key), advice)
+                yield problem("F012", f"`{key}` is said of a disk with `partitions`", at(key), advice)
         if not disk.partitions:
-            yield problem("F090", "the disk has no partitions", at("partitions"), "remove `partitions`, or add some")
+            yield problem("F011", "the disk has no partitions", at("partitions"), "remove `partitions`, or add some")
         yield from _partitions(disk.partitions)
     if disk.match is not None:
         yield from _match(disk, disk.match)
@@ -83,15 +83,15 @@ def _match(disk: Disk, match: DiskMatch) -> Iterator[Diagnostic]:
             sizes[key] = _bytes(text)
     if sizes.get("maxSize") and sizes["maxSize"] < sizes.get("minSize", 0):
         span = match.origin.at("maxSize")
-        yield problem("F090", "no disk is so large and so small", span, "write a `maxSize` above `minSize`")
+        yield problem("F011", "no disk is so large and so small", span, "write a `maxSize` above `minSize`")
     for key in ("serial", "label"):
         text = getattr(match, key)
         if text is not None and not _PRINTABLE.match(text):
-            yield problem("F090", f"{text!r} can't be matched", match.origin.at(key), "use printable ASCII characters")
+            yield problem("F011", f"{text!r} can't be matched", match.origin.at(key), "use printable ASCII characters")
     if match.label is not None and disk.partitions is not None:
         advice = "remove `partitions`, or match the disk by something else"
         span = match.origin.at("label")
-        yield problem("F091", "`label` finds a file system, which has no partitions", span, advice)
+        yield problem("F012", "`label` finds a file system, which has no partitions", span, advice)
     if match.label is not None and disk.label is not None:
         advice = "remove it: the file system that is found keeps its label"
         yield warning("F054", "`label` has no effect beside `match: {label: ...}`", disk.origin.at("label"), advice)
@@ -102,11 +102,11 @@ def _partitions(partitions: tuple[Partition, ...]) -> Iterator[Diagnostic]:
         if partition.size is None:
             advice = "add `size:`, or let it be the last"
             message = f"{partition.name} has no size, and others come after it"
-            yield problem("F090", message, partition.origin.at("name"), advice)
+            yield problem("F011", message, partition.origin.at("name"), advice)
         if partition.grow:
             advice = "remove it, or let the partition be the last"
             yield problem(
-                "F091", f"{partition.name} can't grow: others come after it", partition.origin.at("grow"), advice
+                "F012", f"{partition.name} can't grow: others come after it", partition.origin.at("grow"), advice
             )
     for partition in partitions:
         if partition.size is not None:
@@ -115,7 +115,7 @@ def _partitions(partitions: tuple[Partition, ...]) -> Iterator[Diagnostic]:
 
 def _size(text: str, span: Span | None) -> Iterator[Diagnostic]:
     if not _bytes(text):
-        yield problem("F090", f"{text!r} is not a size", span, "write a number with M, G or T, such as 20G")
+        yield problem("F011", f"{text!r} is not a size", span, "write a number with M, G or T, such as 20G")
 
 
 def _bytes(text: str) -> int:
@@ -130,13 +130,13 @@ def _place(place: Disk | Partition) -> Iterator[Diagnostic]:
     kind = place.filesystem or "ext4"
     if place.label is not None and (len(place.label) > LABELS[kind] or not _PRINTABLE.match(place.label)):
         advice = f"use at most {LABELS[kind]} printable ASCII characters"
-        yield problem("F090", f"{kind} can't be labelled {place.label!r}", at("label"), advice)
+        yield problem("F011", f"{kind} can't be labelled {place.label!r}", at("label"), advice)
     if place.mount is not None:
         yield from _mount(place.mount, at("mount"))
     for i, option in enumerate(place.options or ()):
         if not _WORD.match(option):
             advice = "write each option by itself: `options: [nodev, noexec]`"
-            yield problem("F090", f"{option!r} is not a mount option", at("options", i), advice)
+            yield problem("F011", f"{option!r} is not a mount option", at("options", i), advice)
     useless = []
     if kind == "swap":
         useless = [k for k in ("mount", "options", "repair") if getattr(place, k) is not None]
@@ -154,9 +154,9 @@ def _mount(path: str, span: Span | None) -> Iterator[Diagnostic]:
     if not path.startswith("/") or posixpath.normpath(path) != path or not _WORD.match(path):
         mended = _normal(path)
         advice = f"write `mount: {mended}`" if _WORD.match(mended) else "use an absolute path without blanks and commas"
-        yield problem("F090", f"{path!r} is not a mount point", span, advice)
+        yield problem("F011", f"{path!r} is not a mount point", span, advice)
     elif path in _WHOLE or any(path == t or path.startswith(f"{t}/") for t in _TAKEN):
-        yield problem("F092", f"{path} belongs to the system", span, "mount it below /var, /srv or /mnt, say")
+        yield problem("F013", f"{path} belongs to the system", span, "mount it below /var, /srv or /mnt, say")
 
 
 def _normal(path: str) -> str:
@@ -170,20 +170,20 @@ def _encryption(encryption: Encryption) -> Iterator[Diagnostic]:
         if encryption.origin.spans.keys() & {("keyFile",), ("tpm2",)}:
             return  # it is given and could not be read, which is reported already
         advice = "add one of `keyFile: PATH`, `passphrase: true` and `tpm2: {}`"
-        yield problem("F094", "nothing says where the key comes from", encryption.origin.span, advice)
+        yield problem("F015", "nothing says where the key comes from", encryption.origin.span, advice)
     if len(given) == 2:
-        yield problem("F094", "the key comes from a file or from a person", at("passphrase"), "remove one of them")
+        yield problem("F015", "the key comes from a file or from a person", at("passphrase"), "remove one of them")
     path = encryption.key_file
     if path is not None and (
         posixpath.normpath(path) != path or not path.startswith("/") or not _PRINTABLE.match(path)
     ):
         advice = f"write `keyFile: {_normal(path)}`"
-        yield problem("F090", f"{path!r} is not the absolute path of a file", at("keyFile"), advice)
+        yield problem("F011", f"{path!r} is not the absolute path of a file", at("keyFile"), advice)
     if encryption.tpm2 is not None and encryption.tpm2.pcrs is not None:
         pcrs = encryption.tpm2.pcrs
         if not pcrs or any(not 0 <= p < _PCRS for p in pcrs):
             span = encryption.tpm2.origin.at("pcrs")
-            yield problem("F090", "these are no registers of a TPM", span, f"write numbers from 0 to {_PCRS - 1}: [7]")
+            yield problem("F011", "these are no registers of a TPM", span, f"write numbers from 0 to {_PCRS - 1}: [7]")
 
 
 def _mount_points(found: list[Disk | Partition]) -> Iterator[Diagnostic]:
@@ -196,11 +196,11 @@ def _mount_points(found: list[Disk | Partition]) -> Iterator[Diagnostic]:
         span = place.origin.at("mount")
         if path in earlier and earlier[path].name != place.name:
             note = f"the other is at {earlier[path].origin.at('mount')}"
-            yield problem("F092", f"two file systems are mounted on {path}", span, "mount one elsewhere", note)
+            yield problem("F013", f"two file systems are mounted on {path}", span, "mount one elsewhere", note)
         for other, record in earlier.items():
             if other.startswith(f"{path}/"):
                 advice = f"let {place.name} come before {record.name}"
-                yield problem("F092", f"mounting {path} hides {other}, which is mounted before it", span, advice)
+                yield problem("F013", f"mounting {path} hides {other}, which is mounted before it", span, advice)
         earlier.setdefault(path, place)
 
 
@@ -212,12 +212,12 @@ def _volumes(spec: Spec, found: dict[str, Disk | Partition]) -> Iterator[Diagnos
             continue
         if name in split:
             advice = f"name one of its partitions: {', '.join(p.name for p in split[name].partitions or ())}"
-            yield problem("F093", f"the disk {name!r} has partitions", span, advice)
+            yield problem("F014", f"the disk {name!r} has partitions", span, advice)
         elif name not in found:
             advice = did_you_mean(name, found, "declare it under `disks:`")
-            yield problem("F093", f"there is no disk {name!r}", span, advice)
+            yield problem("F014", f"there is no disk {name!r}", span, advice)
         elif found[name].filesystem == "swap":
-            yield problem("F093", f"{name} is for swapping, not for files", span, "name another disk")
+            yield problem("F014", f"{name} is for swapping, not for files", span, "name another disk")
 
 
 def _secrets(spec: Spec, found: list[Disk | Partition]) -> Iterator[Diagnostic]:
@@ -228,4 +228,4 @@ def _secrets(spec: Spec, found: list[Disk | Partition]) -> Iterator[Diagnostic]:
         if encryption is not None and encryption.key_file in files:
             advice = "let the TPM keep it (`tpm2: {}`), ask for it (`passphrase: true`), or hand it in at boot"
             span = encryption.origin.at("keyFile")
-            yield warning("F095", f"the key of {place.name} is in the image, for everyone who has that", span, advice)
+            yield warning("F016", f"the key of {place.name} is in the image, for everyone who has that", span, advice)
