@@ -117,6 +117,8 @@ class Definition:
     without: tuple[str, ...] | None = None
     """Packages that are left out though others depend on them: those needed only by maintainer scripts."""
     keep: Keep | None = None
+    rootfs: str | None = None
+    """Name of the component beside it whose `rootfs/` it takes. Default: its own."""
     files: tuple[ComponentFile, ...] | None = None
     concatenate: tuple[Concatenation, ...] | None = None
     users: tuple[User, ...] | None = None

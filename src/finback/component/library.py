@@ -145,7 +145,7 @@ def _load(name: str, folder: Path) -> Component:
     problems = list(_check(definition))
     if problems:
         raise FinbackError(*problems)
-    overlay = tuple(_overlay(folder / "rootfs"))
+    overlay = tuple(_overlay(folder.parent / (definition.rootfs or name) / "rootfs"))
     content = [(o.path, o.mode, o.target, str(Digest.of(o.data))) for o in overlay]
     # What is only said about the component changes nothing of its image.
     image = replace(definition, category="tool", answers=None, exceptions=None, reasons=None, unproven=None, test=None)

@@ -33,8 +33,13 @@ def words(text: str) -> list[list[str]]:
 
 def test_a_disk_is_a_step_before_others() -> None:
     first, second = made(WHOLE).early
-    assert (first.name, first.image, first.on_failure, first.timeout) == ("disk-data", "finback/disks", "reboot", 60)
-    assert (second.name, second.on_failure, second.timeout) == ("disk-old", "halt", None)
+    assert (first.name, first.image, first.on_failure, first.timeout) == (
+        "disk-data",
+        "finback/disks-all",
+        "reboot",
+        60,
+    )
+    assert (second.name, second.image, second.on_failure) == ("disk-old", "finback/disks", "halt")
 
 
 def test_its_command_says_everything() -> None:

@@ -14,7 +14,7 @@ from finback.resolve.sections import Addition, Section
 from finback.spec.disk import LABELS, UNITS, Disk, Encryption, Partition, mount_point, places, size
 from finback.spec.model import Item, Spec
 
-IMAGE = "finback/disks"
+SMALL, WHOLE = "finback/disks", "finback/disks-all"
 PROGRAM = "/usr/lib/finback/disk"
 WAIT = 10
 OPTIONS = ("nosuid", "nodev")
@@ -43,7 +43,7 @@ def _step(disk: Disk) -> Item:
         command += ["part", *_words(_place(place))]
     return Item(
         name=f"disk-{disk.name}",
-        image=IMAGE,
+        image=WHOLE if any(p.encryption or p.filesystem in ("xfs", "btrfs") for p in places(disk)) else SMALL,
         command=tuple(command),
         on_failure=disk.on_failure or "halt",
         timeout=disk.timeout,
