@@ -186,6 +186,31 @@ CAUSES = (
         help="give it the key that it had",
     ),
     Cause(
+        code="F734",
+        pattern=r"finback: (\S+): .*No space left on device",
+        says="what {1} writes to is full",
+        help="give it more room: a larger `size=` of the tmpfs, a larger disk, or more memory",
+    ),
+    Cause(
+        code="F735",
+        pattern=r"finback: (\S+): .*Read-only file system",
+        says="{1} writes where it may not: its root, or a mount of it, is read-only",
+        help="remove `readonly: true`, or give it a place to write, with `tmpfs` or `binds`",
+    ),
+    Cause(
+        code="F736",
+        pattern=r"finback: (\S+): .*(?:Operation not permitted|[Pp]ermission denied)",
+        says="{1} may not do what it does: the kernel has refused it",
+        help="see which capability that needs, and add it under `capabilities`",
+    ),
+    Cause(
+        code="F737",
+        pattern=r"finback: (\S+): modprobe: (?:FATAL: Module|module) '?([^\s']+)'? not found",
+        says="{1} loads {2}, which this kernel does not have",
+        at=("command",),
+        help="use a kernel that has it, such as finback/kernel-generic, or leave it out",
+    ),
+    Cause(
         code="F728",
         pattern=r"finback: (?:early|onboot|onshutdown) (\S+) FAILED with status (\d+)",
         says="step {1} has failed with status {2}",
