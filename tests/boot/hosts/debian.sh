@@ -36,7 +36,7 @@ fi
 
 [ -z "$(dpkg -V finback-web)" ]
 dpkg -r finback-web
-if grep finback-web /boot/grub/grub.cfg; then exit 1; fi
+if grep "menuentry.*finback-web" /boot/grub/grub.cfg; then exit 1; fi
 dpkg -P finback-web
 left=$(find /boot /etc /usr /var -name '*finback*')
 echo "left: $left"
