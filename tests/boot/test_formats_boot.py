@@ -76,11 +76,11 @@ pytestmark = [
 ]
 
 
-def finback(folder: Path, *arguments: str) -> str:
+def finback(folder: Path, *arguments: str, state: Path | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "finback", *arguments],
         cwd=folder,
-        env={**os.environ, "XDG_STATE_HOME": str(folder / "s")},
+        env={**os.environ, "XDG_STATE_HOME": str(state or folder)},
         capture_output=True,
         text=True,
         timeout=900,
@@ -123,20 +123,20 @@ def answered(port: int) -> bool:
         return False
 
 
-def boots(folder: Path, name: str, *options: str) -> None:
-    """`finback run` boots *name* to its web server."""
+def boots(folder: Path, state: Path, name: str, *options: str) -> None:
+    """`finback run` boots *name* to its web server, with a *state* of its own."""
     port = free_port()
     publish = ("--publish", f"{port}:80", "--mem", MEMORY)
-    said = finback(folder, "run", "--detach", "--accel", "tcg", *publish, *options, name)
-    (machine,) = (p.name for p in (folder / "s/finback/machines").iterdir())
+    said = finback(folder, "run", "--detach", "--accel", "tcg", *publish, *options, name, state=state)
+    (machine,) = (p.name for p in (state / "finback/machines").iterdir())
     try:
         began = time.monotonic()
         while not answered(port):
-            console = folder / "s/finback/machines" / machine / "console.log"
+            console = state / "finback/machines" / machine / "console.log"
             assert time.monotonic() - began < LIMIT, said + console.read_text(errors="replace")[-4000:]
             time.sleep(0.5)
     finally:
-        finback(folder, "stop", machine, "--timeout", "60")
+        finback(folder, "stop", machine, "--timeout", "60", state=state)
 
 
 def test_no_format_is_forgotten() -> None:
@@ -144,15 +144,17 @@ def test_no_format_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("form", "name", "options"), CASES)
-def test_a_format_boots_to_http_200(built: Path, form: str, name: str, options: tuple[str, ...]) -> None:
-    boots(built, name, *options)
+def test_a_format_boots_to_http_200(
+    built: Path, form: str, name: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    boots(built, tmp_path / "s", name, *options)
 
 
 @pytest.mark.parametrize(("form", "name", "method"), COMPRESSED)
 def test_a_compressed_root_boots_to_http_200(form: str, name: str, method: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "assemblies/talk/talk.yml", tmp_path / "web.yml")
     finback(tmp_path, "build", "--arch", "amd64", "--format", form, "--compression", method, "web.yml")
-    boots(tmp_path, name)
+    boots(tmp_path, tmp_path / "s", name)
 
 
 @pytest.fixture
