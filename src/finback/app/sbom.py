@@ -71,13 +71,13 @@ def write(bill: Bill, form: str) -> str:
     """The bill's text in one of `FORMATS`.
 
     Raises:
-        FinbackError: F538, the libraries that write it are not installed.
+        FinbackError: F548, the libraries that write it are not installed.
 
     """
     needed = {"spdx": "spdx_tools", "cyclonedx": "cyclonedx"}[form]
     if find_spec(needed) is None:
         raise error(
-            "F538", f"the library that writes {form} is not installed", help="run `pip install 'finback[sbom]'`"
+            "F548", f"the library that writes {form} is not installed", help="run `pip install 'finback[sbom]'`"
         )
     if form == "spdx":
         from finback.app import sbom_spdx

@@ -62,7 +62,7 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
     Raises:
         FinbackError: F527 the machine does not run; F535 its guest does not serve commands; F536 all its ports are in
             use; F534 the command is too long; F701 the guest broke off;
-            F537 it takes longer than it may.
+            F547 it takes longer than it may.
 
     """
     line = request.encoded()
@@ -88,7 +88,7 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
             heard, lambda piece: channel.send(b"< %d" % len(piece), piece), request.source, request.timeout
         )
     if not status and request.timeout is not None and machine.alive:
-        raise error("F537", f"the command takes more than {request.timeout:.0f} seconds", help="give it more time")
+        raise error("F547", f"the command takes more than {request.timeout:.0f} seconds", help="give it more time")
     if not status:
         raise error("F701", f"{machine.name} broke off", help="it may have ended; `finback ps` lists what runs")
     return status[0]

@@ -364,7 +364,7 @@ class VM:
             name = self._running().name
             if not self.alive:
                 raise error("F704", f"{name} has ended", help=f"see {self._running().console}") from None
-            if failure.diagnostics[0].code != "F537":
+            if failure.diagnostics[0].code != "F547":
                 raise
             states = ", ".join(f"{s.name} is {s.state}" for s in self.services().values())
             raise error("F703", f"{name} is not ready after {timeout:.0f} s: {states}", help="see its logs") from None

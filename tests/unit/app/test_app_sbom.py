@@ -88,7 +88,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sbom, "find_spec", lambda _: None)
     with pytest.raises(FinbackError) as failure:
         sbom.write(SYSTEM, "spdx")
-    assert failure.value.diagnostics[0].code == "F538"
+    assert failure.value.diagnostics[0].code == "F548"
     assert "finback[sbom]" in failure.value.diagnostics[0].help
 
 

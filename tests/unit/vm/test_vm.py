@@ -180,7 +180,7 @@ def test_what_does_not_become_ready_is_named(running: Running, monkeypatch: pyte
     from finback.ground.diagnostic import error
 
     monkeypatch.setattr(machines, "listens", lambda _: True)
-    monkeypatch.setattr(session, "execute", Guest(error("F537", "late", help="")).execute)
+    monkeypatch.setattr(session, "execute", Guest(error("F547", "late", help="")).execute)
     report = {"uptime": 1.5, "stage": "service", "name": "w", "event": "started", "status": 0}
     (running.state / "events.jsonl").write_text(json.dumps(report) + "\n")
     with pytest.raises(FinbackError) as caught:
