@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 300) -> tuple[str, dict[str, bool]]:
+def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 590) -> tuple[str, dict[str, bool]]:
     """The report of `finback test`, and whether each test holds, as the JUnit file has it."""
     for name in names:
         shutil.copy(SYSTEMS / f"{name}.yml", folder)
@@ -59,7 +59,7 @@ def test_supervision_with_containerd(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_action_between_questions(tmp_path: Path) -> None:
-    said, held = report_of(tmp_path, "actions", memory="384", seconds=590)
+    said, held = report_of(tmp_path, "actions", memory="384")
     assert "20 of 20 hold" in said
     assert "kill keeper" in held
     # The disks are gone with the rest.
@@ -77,7 +77,7 @@ def test_a_failed_step_halts_or_restarts(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_does_not_hold_is_said_before_its_time_is_over(tmp_path: Path) -> None:
-    text = (SYSTEMS / "on-failure-halt.yml").read_text() + "  - {console: too late, within: 200}\n"
+    text = (SYSTEMS / "on-failure-halt.yml").read_text() + "  - {console: too late, within: 600}\n"
     (tmp_path / "wrong.yml").write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", "256", "wrong.yml"],
@@ -85,7 +85,7 @@ def test_what_does_not_hold_is_said_before_its_time_is_over(tmp_path: Path) -> N
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "s")},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 6, done.stderr
@@ -115,7 +115,7 @@ def talker(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess
     shutil.copy(SYSTEMS / "sessions.yml", tmp_path)
     assert finback("build", "sessions.yml").returncode == 0
     assert finback("run", "--detach", "--accel", "tcg", "--mem", "256", "sessions").returncode == 0
-    limit = time.monotonic() + 90
+    limit = time.monotonic() + 200
     while b"victim" not in finback("status", "sessions").stdout or b"started" in finback("status", "sessions").stdout:
         assert time.monotonic() < limit
         time.sleep(0.5)

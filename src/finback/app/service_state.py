@@ -24,6 +24,8 @@ class ServiceStatus:
     """How its last run ended."""
     been: frozenset[str] = frozenset()
     """All states that it has been in since the moment that is asked about."""
+    well: str = "up"
+    """What it is once it is no longer ill: up or ready."""
 
     @property
     def restarts(self) -> int:
@@ -37,23 +39,29 @@ def service_states(reports: Iterable[Report], since: int = 0) -> dict[str, Servi
     The moment that is asked about lies after *since* reports.
     """
     known: dict[str, ServiceStatus] = {}
-    for number, report in enumerate(reports):
-        if number == since:
-            known = {name: replace(s, been=frozenset({s.state})) for name, s in known.items()}
+    count = 0
+    for report in reports:
+        if count == since:
+            known = _from_here(known)
+        count += 1
         if (report.stage, report.name, report.event) == ("init", "init", "started"):
             known = {}
         if report.stage != "service":
             continue
         before = known.get(report.name) or ServiceStatus(name=report.name, state="", since=0)
         ended = report.event in ("stopped", "done", "failed")
-        # Well again, it is what it was.
-        state = ("ready" if "ready" in before.been else "up") if report.event == "well" else report.event
+        state = before.well if report.event == "well" else report.event
         known[report.name] = replace(
             before,
             state=state,
             since=report.uptime,
             starts=before.starts + (report.event == "started"),
             status=report.status if ended else before.status,
-            been=before.been | {report.event},
+            been=before.been | {state},
+            well=state if state in RUNNING else before.well,
         )
-    return known
+    return known if count > since else _from_here(known)
+
+
+def _from_here(known: dict[str, ServiceStatus]) -> dict[str, ServiceStatus]:
+    return {name: replace(s, been=frozenset({s.state})) for name, s in known.items()}

@@ -264,8 +264,17 @@ def test_states_before_an_action_count_no_more() -> None:
     assert service_states(reports, 4)["w"].been == {"stopped", "started", "up"}
     assert service_states(reports, 4)["w"].restarts == 1
     # What happens to be there is the present state, and nothing before it.
-    assert service_states(reports, 6)["w"].been == {"started", "up", "ready", "stopped"}
+    assert service_states(reports, 6)["w"].been == {"up"}
     assert service_states([*reports, report("v", "up")], 6)["w"].been == {"up"}
+
+
+@pytest.mark.parametrize(("events", "state"), [(["up"], "up"), (["up", "ready"], "ready")])
+def test_what_is_well_again_is_what_it_was(events: list[str], state: str) -> None:
+    reports = [report("w", e) for e in ("started", *events, "ill", "well")]
+    assert service_states(reports)["w"].state == state
+    # Also when nothing before counts.
+    since = service_states(reports, len(reports) - 1)["w"]
+    assert (since.state, since.been) == (state, {"ill", state})
 
 
 def test_the_console_is_read_from_the_last_boot_on(machine: Running) -> None:
