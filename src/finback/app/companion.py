@@ -20,7 +20,7 @@ def beside(machine: Running, companions: Sequence[Companion]) -> Iterator[None]:
     """*companions* run within the block, and beyond it as long as *machine* does.
 
     Raises:
-        FinbackError: F545, it does not start; F520, there is no such program.
+        FinbackError: F549, it does not start; F520, there is no such program.
 
     """
     try:
@@ -39,7 +39,7 @@ def _start(companion: Companion) -> None:
     folder.make_private(companion.state)
     if not child.runs(companion.command, START_SECONDS, 0):
         raise error(
-            "F545",
+            "F549",
             f"{companion.command.argv[0]} does not start",
             help=f"run it by hand to see why: {companion.command.quoted()}",
         )

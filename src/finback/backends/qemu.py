@@ -251,7 +251,7 @@ def _tpm(machine: Machine) -> list[str]:
     if device is None:
         known = ", ".join(TPM_DEVICES)
         raise error(
-            "F546", f"QEMU has no TPM for {machine.architecture}", help=f"leave out --tpm; there is one for {known}"
+            "F550", f"QEMU has no TPM for {machine.architecture}", help=f"leave out --tpm; there is one for {known}"
         )
     socket = _escaped(str(machine.sockets / TPM_SOCKET))
     return [

@@ -28,6 +28,8 @@ SYSTEM: str = sys.platform
 PR_SET_PDEATHSIG = 1
 # Signals that end finback, and with it what it runs in the foreground.
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+# Processes that `detached` has started and that have not been waited for.
+_children: set[int] = set()
 
 
 def foreground(command: Command) -> int:
@@ -114,13 +116,25 @@ def detached(command: Command, log: Path) -> int:
         FinbackError: F520, the program is not there or can't be started.
 
     """
+    _reap()
     with log.open("wb") as out, _startable(command):
         child = subprocess.Popen(
             command.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
         # It is meant to outlive this object, which would warn about that.
         child.returncode = 0
+        _children.add(child.pid)
         return child.pid
+
+
+def _reap() -> None:
+    """Wait for those of this very process that have ended, so that no zombie stays."""
+    for pid in tuple(_children):
+        # Not a child any more after a fork, or when the program that uses this library waits for all of its own.
+        with suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                continue
+        _children.discard(pid)
 
 
 @contextmanager
@@ -140,17 +154,22 @@ def _unstartable(command: Command, failure: OSError) -> FinbackError:
 
 def is_ours(pid: int, word: str) -> bool:
     """Whether process *pid* runs and has *word* among its arguments."""
-    if pid <= 0:
-        return False
+    found = pid > 0 and _has(pid, word)
+    if not found:
+        _reap()
+    return found
+
+
+def _has(pid: int, word: str) -> bool:
     if SYSTEM == "linux":
-        return _is_ours_on_linux(Path(f"/proc/{pid}"), word.encode())
+        return _is_on_linux(Path(f"/proc/{pid}"), word.encode())
     done = subprocess.run(
         ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return word in done.stdout.split()[1:] and not done.stdout.startswith("Z")
 
 
-def _is_ours_on_linux(process: Path, word: bytes) -> bool:
+def _is_on_linux(process: Path, word: bytes) -> bool:
     for _ in range(EXEC_TRIES):
         try:
             stat = (process / "stat").read_text(errors="replace")
@@ -189,14 +208,7 @@ def kill(pid: int, word: str, timeout: float) -> bool:
 
 def gone(pid: int, word: str, timeout: float) -> bool:
     """Wait for the process to end; whether it did within *timeout* seconds."""
-    return until(lambda: not _reaped(pid, word), timeout)
-
-
-def _reaped(pid: int, word: str) -> bool:
-    """As `is_ours`; a child of this very process is waited for, so that no zombie stays."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    return is_ours(pid, word)
+    return until(lambda: not is_ours(pid, word), timeout)
 
 
 def until(holds: Callable[[], bool], timeout: float) -> bool:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from finback.ground.diagnostic import error
+from finback.host import child
+from finback.host.process import Command
 
 FRAME_LIMIT = 68 << 10
 WAITING_LIMIT = 4 << 20
@@ -161,12 +162,8 @@ def plugged(path: Path) -> socket.socket:
 
 
 def _start(path: Path) -> None:
-    command = [sys.executable, "-m", "finback.host.switch", str(path)]
     # It outlives this process, as the machines do.
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    child.returncode = 0
+    child.detached(Command(argv=(sys.executable, "-m", "finback.host.switch", str(path))), Path(os.devnull))
 
 
 def main(path: Path) -> None:

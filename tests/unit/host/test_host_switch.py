@@ -135,6 +135,8 @@ def test_the_process_starts_once_and_goes_with_its_last_port(place: Path) -> Non
     assert received(second) == frame(ALL, A)
     (number,) = processes(place)
     os.kill(int(number), 9)
+    # A process that is about to end can still be connected to.
+    os.waitpid(int(number), 0)
     assert second.recv(1) == b""
     assert place.exists()
     third = switch.plugged(place)
