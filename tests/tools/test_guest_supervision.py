@@ -70,7 +70,7 @@ class Guest:
         for path in ("/run/finback", "/run/service", "/containers", "/etc/finback", "/var/log"):
             text = text.replace(path, f"{self.root}{path.replace('/var', '')}")
         text = text.replace("/usr/lib/finback", f"{self.root}/lib").replace("/usr/bin/crun", f"{self.root}/bin/crun")
-        text = text.replace("/dev/kmsg", f"{self.root}/kmsg").replace("[ -p ", "[ -e ").replace("1<>", "1>>")
+        text = text.replace(">/dev/kmsg", f">>{self.root}/kmsg").replace("[ -p ", "[ -e ").replace("1<>", "1>>")
         return text.replace("export PATH=", f"export PATH={os.path.dirname(shutil.which('s6-svc') or '')}:")
 
     def add(self, text: str, **programs: str) -> None:
@@ -219,6 +219,22 @@ def test_a_service_that_may_not_restart_is_over(guest: Guest) -> None:
     assert guest.reports()[-1].status == 137
     # Its runtime was killed, so the container is removed.
     assert "delete -f once" in (guest.root / "runtime.log").read_text()
+
+
+def test_the_log_has_a_last_line_that_does_not_end(guest: Guest) -> None:
+    guest.add(
+        "  - {name: cut, image: i, startLimit: {starts: 2, within: 60}}\n  - {name: whole, image: i, restart: 'no'}\n",
+        cut="printf 'one\\n\\nno end'; exit 7",
+        whole="echo all; exit 7",
+    )
+    guest.start()
+    guest.until(lambda: "failed" in guest.seen("cut") and "failed" in guest.seen("whole"))
+    logs = guest.root / "log"
+    said = {p.parent.name: [line[31:].rstrip() for line in p.open()] for p in logs.glob("*/current")}
+    assert said == {"cut": ["one", "", "no end"] * 2, "whole": ["all"]}
+    kmsg = (guest.root / "kmsg").read_text()
+    assert "cut: no end" in kmsg
+    assert "whole: all" in kmsg
 
 
 def test_readiness_by_notification_command_and_port(guest: Guest) -> None:
