@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "HACKING.md", *(ROOT / "docs").rglob("*.md")])
 # What sets a checkout up is run by whoever runs the tests.
 SETUP = ("make ", "git ", "python3 -m venv", "pip ")
-SECONDS = 120.0
+SECONDS = 300.0
 # Values of params, for pages with files that have some without a default.
 VALUES = {"docs/how-to/extend.md": ("hostname=x",)}
 
