@@ -40,7 +40,7 @@ def holds(folder: Path, name: str, changes: dict[str, str] | None = None) -> str
         env={**os.environ, "XDG_STATE_HOME": str(folder / "s"), "FINBACK_LIBRARY": str(LIBRARY)},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=2400,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
