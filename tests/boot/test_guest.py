@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 590) -> tuple[str, dict[str, bool]]:
+def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 1500) -> tuple[str, dict[str, bool]]:
     """The report of `finback test`, and whether each test holds, as the JUnit file has it."""
     for name in names:
         shutil.copy(SYSTEMS / f"{name}.yml", folder)
