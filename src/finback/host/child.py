@@ -26,6 +26,8 @@ EXEC_TRIES = 50
 # A value, so that the type checker reads the code for every system.
 SYSTEM: str = sys.platform
 PR_SET_PDEATHSIG = 1
+# Where /proc/PID/stat has the number of threads, behind the program's name.
+THREADS = 17
 # Signals that end finback, and with it what it runs in the foreground.
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 # Processes that `detached` has started and that have not been waited for.
@@ -176,12 +178,13 @@ def _is_on_linux(process: Path, word: bytes) -> bool:
             arguments = (process / "cmdline").read_bytes()
         except OSError:
             return False
-        # A zombie has ended, whatever its parent makes of it.
-        if stat.rpartition(")")[2].split()[0] in ("Z", "X"):
+        # A zombie has ended, whatever its parent makes of it; with threads left, it is about to (proc_pid_stat(5)).
+        fields = stat.rpartition(")")[2].split()
+        if fields[0] in ("Z", "X") and int(fields[THREADS]) <= 1:
             return False
         if arguments:
             return word in arguments.split(b"\0")
-        # Within execve(2) a process has no arguments: the parent goes on before they are in place.
+        # Within execve(2) a process has no arguments, for the parent goes on before they are in place; nor at its end.
         time.sleep(INTERVAL)
     return False
 

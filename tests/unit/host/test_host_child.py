@@ -65,3 +65,16 @@ def test_one_process_is_reaped_when_another_is_started(tmp_path: Path) -> None:
     assert child.kill(second, "100", 20)
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
+
+
+def test_a_process_is_gone_when_its_threads_are(tmp_path: Path) -> None:
+    script = (
+        "import threading, time\nfor _ in range(50): threading.Thread(target=time.sleep, args=(100,)).start()\nprint(1)"
+    )
+    log = tmp_path / "log"
+    for _ in range(5):
+        pid = child.detached(Command(argv=(sys.executable, "-u", "-c", script, "word")), log)
+        assert child.until(lambda: log.read_text() == "1\n", 20)
+        assert child.kill(pid, "word", 20)
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
