@@ -19,7 +19,7 @@ SYSTEMS = Path(__file__).parent / "systems"
 MIB = 1 << 20
 # Where finback's mark lies on a disk.
 MARK = 64 << 10
-SECONDS = 150
+SECONDS = 300
 
 pytestmark = [
     pytest.mark.boot,
@@ -48,7 +48,7 @@ class Guest:
             input=given,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
 
@@ -406,3 +406,42 @@ def test_power_cuts_while_formatting_and_while_writing(make: Maker) -> None:
             ["/usr/sbin/e2fsck", "-f", "-n", guest.folder / "part.img"], capture_output=True, check=False
         )
         assert checked.returncode == 0, checked.stdout
+
+
+CHATTY = (
+    HEAD
+    + """\
+disks: [{name: logs, mount: /var/log}]
+services:
+  - name: chatty
+    image: finback/busybox
+    runtime: {mkdir: [/run/count]}
+    binds: ["/run/count:/count"]
+    command:
+      - /bin/sh
+      - -c
+      - |
+        n=0
+        while usleep 50000; do
+          n=$((n+1))
+          printf '%01000d\\n' $n
+          echo $n >/count/new && mv /count/new /count/n
+        done
+"""
+)
+
+
+@pytest.mark.slow
+def test_a_full_folder_of_logs_stops_no_service(make: Maker) -> None:
+    guest = make("full", CHATTY)
+    guest.start("d.img,size=16M")
+    assert guest.asked("[ -s /var/log/chatty/current ] && ls /var/log/chatty")
+    # Again and again, for old logs make room.
+    fill = "dd if=/dev/zero bs=4k >>/var/log/ballast 2>/dev/null; sleep 1"
+    guest.asked(f"until dmesg | grep -q '/var/log is full: what services say is lost'; do {fill}; done")
+    # More than any pipe takes: it does not wait for its logger.
+    first = int(guest.asked("cat /run/count/n"))
+    later = int(guest.asked(f"[ $(cat /run/count/n) -gt {first + 200} ] && cat /run/count/n"))
+    guest.asked(f"rm /var/log/ballast; [ $(tail -n 1 /var/log/chatty/current | sed 's/.* 0*//') -gt {later} ]")
+    assert guest.finback("logs", "full", "chatty").stdout.count("\n") > 10
+    guest.stop()
