@@ -37,7 +37,7 @@ def holds(folder: Path, name: str) -> str:
         env={**os.environ, "XDG_STATE_HOME": str(folder / "s")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -97,7 +97,7 @@ def test_nocloud_and_config_drive(tmp_path: Path) -> None:
             input=given,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=400,
             check=False,
         )
         return done.stdout + (done.stderr if done.returncode else "")
@@ -107,7 +107,7 @@ def test_nocloud_and_config_drive(tmp_path: Path) -> None:
     finback("run", "--detach", "--accel", "tcg", "--mem", "256", *discs, "discs")
     try:
         script = "cd /run; grep -r . nocloud drive; exit 0\n"
-        limit = time.monotonic() + 150
+        limit = time.monotonic() + 360
         while "drive/config/a" not in (seen := finback("shell", "discs", given=script)):
             assert time.monotonic() < limit, seen
             time.sleep(1)
