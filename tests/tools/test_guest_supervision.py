@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -92,7 +93,7 @@ class Guest:
             (bundle / "prepare").write_text(f"{head}\nprepare() {{ :; }}\ncleanup() {{ :; }}\n")
             shutil.copytree(self.root / "lib/service", self.root / "run/service" / item.name)
 
-    def start(self) -> None:
+    def start(self, before: tuple[str, ...] = ()) -> None:
         self.events.touch()
         shutil.copytree(self.root / "lib/scan", self.root / "run/service/.s6-svscan", dirs_exist_ok=True)
         # In the guest that is PID 1's end; here the supervisor ends.
@@ -100,7 +101,7 @@ class Guest:
         finish.write_text(f"#!/bin/sh\n: >{self.root}/finished\n")
         finish.chmod(0o755)
         self.process = subprocess.Popen(
-            ["s6-svscan", str(self.root / "run/service")],
+            [*before, "s6-svscan", str(self.root / "run/service")],
             stdout=(self.root / "out").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -360,3 +361,44 @@ def test_shutdown_does_not_wait_for_what_waits(guest: Guest) -> None:
     subprocess.run([guest.root / "lib/shutdown"], check=True, timeout=30)
     assert time.monotonic() - begun < 4
     assert "up" not in guest.seen("web")
+
+
+ENTER = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+@pytest.mark.skipif(
+    subprocess.run([*ENTER, "true"], capture_output=True, check=False).returncode != 0, reason="no user namespaces"
+)
+def test_a_full_folder_of_logs_stops_no_service(guest: Guest) -> None:
+    count = guest.root / "count"
+    guest.add(
+        "  - {name: chatty, image: i}\n",
+        chatty=f"n=0; while sleep 0.01; do n=$((n+1)); printf '%01000d\\n' $n; echo $n >{count}; done",
+    )
+    shutil.copytree(guest.root / "lib/logging", guest.root / "run/service/@logging")
+    script = f'mount -t tmpfs -o size=600k log {guest.root}/log && exec "$@"'
+    guest.start(before=(*ENTER, "sh", "-c", script, "sh"))
+    assert guest.process is not None
+    # What is mounted there.
+    logs = Path(f"/proc/{guest.process.pid}/root{guest.root}/log")
+    current = logs / "chatty/current"
+    guest.until(lambda: bool(list(current.parent.glob("@*.s"))))
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), (logs / "ballast").open("ab", buffering=0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+
+    def full() -> bool:
+        # Again and again, for old logs make room.
+        fill()
+        kernel = guest.root / "kmsg"
+        return kernel.exists() and "/log is full: what services say is lost" in kernel.read_text()
+
+    guest.until(full, 60)
+    # More than a pipe and the logger take: it does not wait for them.
+    first = int(count.read_text())
+    guest.until(lambda: int(count.read_text() or 0) > first + 300, 90)
+    later = int(count.read_text() or 0)
+    (logs / "ballast").unlink()
+    guest.until(lambda: bool(text := current.read_text().split()) and int(text[-1]) > later, 60)
