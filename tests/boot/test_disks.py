@@ -434,7 +434,7 @@ services:
 @pytest.mark.slow
 def test_a_full_folder_of_logs_stops_no_service(make: Maker) -> None:
     guest = make("full", CHATTY)
-    guest.start("d.img,size=16M")
+    guest.start("d.img,size=24M")
     assert guest.asked("[ -s /var/log/chatty/current ] && ls /var/log/chatty")
     # Again and again, for old logs make room.
     fill = "dd if=/dev/zero bs=4k >>/var/log/ballast 2>/dev/null; sleep 1"
