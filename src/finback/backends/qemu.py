@@ -7,6 +7,7 @@ Source: QEMU's manual, "Invocation" and "System Emulation Guest Hardware".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from finback.backends import Backend, Companion, Disk, Forward, Machine
@@ -91,7 +92,7 @@ def machine_command(machine: Machine) -> Command:
     argv += _tpm(machine)
     argv += _network(machine, bus)
     for number, disk in enumerate(machine.disks):
-        argv += _disk(number, disk, bus)
+        argv += _disk(number, replace(disk, bus=_kind(machine, disk.bus)), bus)
     for number, path in enumerate(machine.discs):
         argv += _disc(number, path, bus)
     argv += _prospects(machine)
@@ -118,8 +119,14 @@ def _start(machine: Machine, bus: str) -> list[str]:
         drive = f"if=none,id=boot,format={machine.boot.format or 'raw'},snapshot=on"
         argv += ["-drive", f"{drive},file={_escaped(str(machine.boot.path))}"]
         # A kernel that is started directly has the first place already.
-        argv += _attached("boot", machine.boot.bus, bus, "" if machine.kernel is not None else ",bootindex=0")
+        first = "" if machine.kernel is not None else ",bootindex=0"
+        argv += _attached("boot", _kind(machine, machine.boot.bus), bus, first)
     return argv
+
+
+def _kind(machine: Machine, kind: str) -> str:
+    # Arm's UEFI firmware has a driver for virtio-scsi and none for AHCI; a mainframe has no PCI controller of the kind.
+    return "scsi-cdrom" if kind == "cdrom" and machine.architecture != "amd64" else kind
 
 
 def _attached(name: str, kind: str, bus: str, options: str = "", serial: str = "") -> list[str]:
@@ -132,6 +139,7 @@ def _attached(name: str, kind: str, bus: str, options: str = "", serial: str = "
         "sata": ["-device", f"ich9-ahci,id={name}-bus", "-device", f"ide-hd,bus={name}-bus.0,{drive}"],
         "cdrom": ["-device", f"ich9-ahci,id={name}-bus", "-device", f"ide-cd,bus={name}-bus.0,{drive}"],
         "scsi": ["-device", f"virtio-scsi-{bus},id={name}-bus", "-device", f"scsi-hd,bus={name}-bus.0,{drive}"],
+        "scsi-cdrom": ["-device", f"virtio-scsi-{bus},id={name}-bus", "-device", f"scsi-cd,bus={name}-bus.0,{drive}"],
     }[kind]
 
 

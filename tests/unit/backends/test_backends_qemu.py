@@ -84,6 +84,10 @@ def argv(**changes: Any) -> str:
             "-device ich9-ahci,id=disk0-bus -device ide-cd,bus=disk0-bus.0,drive=disk0,serial=disk0",
         ),
         (
+            {"disks": (Disk(path=Path("/a"), bus="cdrom"),), "architecture": "arm64"},
+            "-device virtio-scsi-pci,id=disk0-bus -device scsi-cd,bus=disk0-bus.0,drive=disk0,serial=disk0",
+        ),
+        (
             {"disks": (Disk(path=Path("/a"), bus="scsi"),)},
             "-device virtio-scsi-pci,id=disk0-bus -device scsi-hd,bus=disk0-bus.0,drive=disk0,serial=disk0",
         ),
