@@ -76,7 +76,9 @@ def test_linter(command: list[str]) -> None:
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck")
 def test_shell_scripts() -> None:
     guest = ROOT / "components/init/rootfs"
-    parts = sorted(p for p in (guest / "usr/lib/finback").rglob("*") if p.is_file() and p.name != "timeout-kill")
+    parts = sorted(
+        p for p in (guest / "usr/lib/finback").rglob("*") if p.is_file() and not p.name.startswith("timeout-")
+    )
     # What components bring as files; those in the text of a component.yml are short.
     tools = (p for p in (ROOT / "components").glob("*/rootfs/**/*") if p.is_file() and guest not in p.parents)
     shell = [

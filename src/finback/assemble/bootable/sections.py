@@ -1,4 +1,4 @@
-"""What sections of the spec become can work: the kernel has the drivers, and the init runs their steps."""
+"""The kernel has the drivers that sections of the spec need."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Iterator
 
 from finback.assemble.bootable import Subject
 from finback.assemble.bootable._drivers import drivers
-from finback.ground.diagnostic import Diagnostic, Severity
-from finback.resolve.plan import Plan
-
-INIT = "docker.io/finback/init"
+from finback.ground.diagnostic import Diagnostic
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
-    """A finding for each driver that is missing, and one for an init that knows nothing of sections."""
-    yield from _init(subject.system.plan)
+    """A finding for each driver that is missing."""
     needed = subject.system.plan.drivers
     found = drivers(subject) if needed else None
     if found is None:
@@ -27,19 +23,6 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
                 span=driver.origin.span,
                 help=f"use a kernel with {driver.name}, such as finback/kernel",
             )
-
-
-def _init(plan: Plan) -> Iterator[Diagnostic]:
-    if not plan.early or not plan.init or any(INIT in (p.reference, p.substitutes) for p in plan.init):
-        return
-    names = " and ".join(f"`{c.name}`" for c in plan.early)
-    yield Diagnostic(
-        code="F199",
-        message=f"steps before `onboot` are run by finback/init, and it is not there: {names} may do nothing",
-        span=plan.early[0].origin.span,
-        help="write finback/init in `init:`, or use --library",
-        severity=Severity.WARNING,
-    )
 
 
 CHECK = check
