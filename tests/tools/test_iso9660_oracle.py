@@ -7,6 +7,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 from uuid import UUID
 
@@ -45,9 +46,11 @@ def write(path: Path, entries: list[AnyEntry], boot: Boot = NOTHING) -> Path:
 
 def read_back(image: Path, target: Path, names: str = "any") -> Path:
     """What xorriso finds on the disc by the *names* of Rock Ridge, of Joliet (`norock`) or of the standard."""
-    shutil.rmtree(target, ignore_errors=True)
+    # An ordinary user can't take away read-only folders of an earlier tree, nor fill one without changing its time.
+    target = Path(tempfile.mkdtemp(dir=target.parent)) / target.name
+    chmod = "auto_chmod_off" if names == "any" else "auto_chmod_on"
     run(
-        "xorriso", "-no_rc", "-abort_on", "SORRY", "-read_fs", names, "-osirrox", "on:auto_chmod_off",
+        "xorriso", "-no_rc", "-abort_on", "SORRY", "-read_fs", names, "-osirrox", f"on:{chmod}",
         "-indev", image, "-extract", "/", target,
     )  # fmt: skip
     return target
