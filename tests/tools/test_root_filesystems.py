@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gzip
 import os
 import random
@@ -28,6 +29,7 @@ from trees import content, expected, found, trees
 
 pytestmark = pytest.mark.tools
 
+LOOPS = Path(tempfile.gettempdir()) / f"finback-tests-{os.geteuid()}-loop-devices"
 Write = Callable[[Iterable[AnyEntry], Reader, Path], None]
 SOME = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -40,6 +42,8 @@ def write_squashfs(entries: Iterable[AnyEntry], read: Reader, path: Path, **how:
 
 def put(making: Generator[bytes, None, bytes], size: int, path: Path) -> None:
     """Write an image whose head, of *size* bytes, is known last."""
+    # A new file: a loop device lets go of the one before only some time after its mount ended.
+    path.unlink(missing_ok=True)
     with path.open("wb") as out:
         out.write(bytes(size))
         while True:
@@ -53,6 +57,7 @@ def put(making: Generator[bytes, None, bytes], size: int, path: Path) -> None:
 
 
 def write_erofs(entries: Iterable[AnyEntry], read: Reader, path: Path) -> None:
+    path.unlink(missing_ok=True)
     with path.open("wb") as out:
         for chunk in erofs.encode(entries, read, erofs.Settings(mtime=1000, label=b"finback")):
             out.write(chunk)
@@ -86,9 +91,11 @@ def run(*argv: str | Path) -> str:
 def mounted(image: Path, kind: str) -> Iterator[Path]:
     """The image mounted by the kernel of this machine."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            ["mount", "-t", kind.split(maxsplit=1)[0], "-o", "loop,ro", image, folder], capture_output=True, check=False
-        )
+        with LOOPS.open("w") as lock:
+            # Two that ask for a free loop device at a time are given the same, and one of them fails.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            argv = ["mount", "-t", kind.split(maxsplit=1)[0], "-o", "loop,ro", image, folder]
+            done = subprocess.run(argv, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         try:
             yield Path(folder)
