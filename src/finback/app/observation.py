@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ WITHIN = 60
 INTERVAL = 0.25
 # After the end of the boot what was said last may still be on its way.
 GRACE = 1.5
+# Of a hurried observation: how long after the last test that held the others may take, by how long that took.
+LAG = 0.5
+LEAST_LAG = 60
 UNASKED = "not asked, for a test above does not hold"
 
 _Numbered = Sequence[tuple[int, Expectation]]
@@ -42,8 +46,12 @@ class Outcome:
 class _Observation:
     """A machine under observation."""
 
-    def __init__(self, machine: Running, restart: Callable[[], object], cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, machine: Running, restart: Callable[[], object], cancelled: Callable[[], bool], *, hurried: bool
+    ) -> None:
         self.found: dict[int, Outcome] = {}
+        self._hurried = hurried
+        self._asked = 0
         self._view = View(machine=machine)
         self._restart = restart
         self._cancelled = cancelled
@@ -57,6 +65,7 @@ class _Observation:
     def phase(self, tests: _Numbered) -> None:
         """Ask *tests* again and again until each holds, or its time is over, or the boot is."""
         start = clock.monotonic()
+        self._asked += len(tests)
         slow = [t for t in tests if expectations.is_slow(t[1])]
         quick = [t for t in tests if not expectations.is_slow(t[1])]
         # What is answered by programs in the guest does not hold the others up.
@@ -71,7 +80,7 @@ class _Observation:
             if last is None and (self._cancelled() or over(self._view)):
                 last = clock.monotonic() + GRACE
             for number, test in tuple(waiting):
-                left = start + (test.within or WITHIN) - clock.monotonic()
+                left = min(start + (test.within or WITHIN), self._limit()) - clock.monotonic()
                 ended = last is not None and clock.monotonic() >= last
                 answer = expectations.ask(test, self._view, left)
                 if not (answer.holds or left <= 0 or ended):
@@ -80,6 +89,14 @@ class _Observation:
                 self.note(number, test, seen, passed=answer.holds)
                 waiting.remove((number, test))
             child.until(lambda: not waiting, INTERVAL)
+
+    def _limit(self) -> float:
+        """When a hurried observation gives up what it waits for: long after most of it held."""
+        held = [o.seconds for o in tuple(self.found.values()) if o.passed]
+        if not self._hurried or len(held) * 2 < self._asked:
+            return math.inf
+        last = max(held)
+        return self._begun + last + max(LEAST_LAG, last * LAG)
 
     def act(self, number: int, test: Expectation) -> None:
         """Do what *test* says."""
@@ -105,9 +122,14 @@ def observe(
     machine: Running,
     restart: Callable[[], object],
     cancelled: Callable[[], bool],
+    *,
+    hurried: bool = False,
 ) -> tuple[Outcome, ...]:
-    """What comes of *tests*. When something does not hold, what comes after the next action is not asked."""
-    observation = _Observation(machine, restart, cancelled)
+    """What comes of *tests*. When something does not hold, what comes after the next action is not asked.
+
+    Of a *hurried* observation, what lags far behind the rest is given up before its time.
+    """
+    observation = _Observation(machine, restart, cancelled, hurried=hurried)
     for phase in _phases(enumerate(tests)):
         if phase[0][1].do is not None and observation.all_hold:
             observation.act(*phase[0])

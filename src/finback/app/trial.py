@@ -81,6 +81,8 @@ class Built:
     cpus: int
     least: int = 0
     """The memory that it needs to boot at all, where the build states it."""
+    hurried: bool = False
+    """Whether what lags far behind the rest is given up: it is tested once more."""
 
 
 def trials(every: Sequence[Inputs], options: Options, workspace: Workspace) -> Iterator[Trial]:
@@ -173,7 +175,8 @@ def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Cal
             try:
                 asked = tuple(t for t in built.tests if t.size is None)
                 again = replace(request, appends=True)
-                outcomes = (*_weighed(built), *observe(asked, machine, lambda: run.start(again, emit), cancelled))
+                seen = observe(asked, machine, lambda: run.start(again, emit), cancelled, hurried=built.hurried)
+                outcomes = (*_weighed(built), *seen)
             finally:
                 # It has said all that it was asked; how it ends is not.
                 machines.stop(machine, 0)

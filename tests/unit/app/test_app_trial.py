@@ -185,6 +185,20 @@ def test_what_holds_is_asked_no_more_and_what_does_not_until_its_time_is_over(ma
     assert 1 <= second.seconds < 10
 
 
+def test_what_lags_behind_is_given_up_when_it_is_asked_again_anyway(
+    machine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observation, "LEAST_LAG", 0.5)
+    tell(machine, report("w", "up"))
+    up = Expectation(service=ServiceState(name="w", state="up"))
+    first, late = observe((up, Expectation(console="x", within=1000)), machine, never, lambda: False, hurried=True)
+    assert (first.passed, late.passed) == (True, False)
+    assert late.seconds < 30
+    # Most of it has to hold before: a machine that is slow has its time.
+    rest = (Expectation(console="x", within=2), Expectation(console="y", within=2))
+    assert max(o.seconds for o in observe((up, *rest), machine, never, lambda: False, hurried=True)) >= 2
+
+
 def test_the_end_of_the_boot_is_the_end_of_the_tests(machine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observation, "GRACE", 0.1)
     tell(machine, report("boot", "halt", stage="init"))
