@@ -118,7 +118,8 @@ class _Runner:
                     # One of them can't be built; the others can do without it.
                     return tuple(v for s in machine.subjects for v in self._one(Machine(subjects=(s,))))
                 return _verdicts(machine, Trial(name="", source="", outcomes=(), seconds=0, trouble=str(failure)))
-            built = replace(built, memory=max(built.least, LEAST) + machine.memory)
+            memory = max(built.least, LEAST) + machine.memory
+            built = replace(built, memory=memory, hurried=self._options.again and len(machine.subjects) > 1)
             options = self._options.machines
             state = self._state / built.name
             return _verdicts(machine, trial.boot(built, options, state, self._workspace.emit, self._cancelled.is_set))
@@ -128,7 +129,11 @@ class _Runner:
         with file.writing(source) as out:
             out.write(to_yaml(machine.spec(USUAL[self._options.architecture])).encode())
         inputs = Inputs(files=(str(source),), platform=self._options.platform)
-        return trial.build(inputs, self._options.machines, place / "out", self._workspace, machine.format)
+        workspace = self._workspace
+        for subject in machine.subjects:
+            if subject.stand_in is not None:
+                workspace = workspace.having(subject.stand_in)
+        return trial.build(inputs, self._options.machines, place / "out", workspace, machine.format)
 
 
 def _verdicts(machine: Machine, done: Trial) -> tuple[Verdict, ...]:

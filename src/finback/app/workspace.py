@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from finback.host.store import Store
 # Checking a spec needs none of these, and importing them takes as long as that.
 if TYPE_CHECKING:
     from finback.component.archive import Archive
-    from finback.component.library import Library
+    from finback.component.library import Component, Library
     from finback.oci.network import Network
     from finback.oci.registry import Registries
     from finback.resolve.catalogue import Catalogue, Found, Wanted
@@ -64,6 +64,10 @@ class Workspace:
             folders = [Path(f).expanduser() for f in self.settings.library or ()]
             self._library = Library((*folders, data_folder("components")))
         return self._library
+
+    def having(self, component: Component) -> Workspace:
+        """The same workspace, but with *component* in the library in the place of the one of its name."""
+        return replace(self, _library=self.library.having(component))
 
     @property
     def library_from(self) -> str:

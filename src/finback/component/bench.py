@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finback.component.library import Component, Library
+from finback.component.library import Component, Library, labelled
 from finback.component.privilege import is_run
-from finback.component.proof import Proof
+from finback.component.proof import Proof, Sections
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.model import Item, Kernel, Spec
 from finback.spec.mount import parse_bind
@@ -40,6 +40,8 @@ class Subject:
     proof: Proof
     variant: str = ""
     """What differs from what the component declares. "": nothing."""
+    stand_in: Component | None = None
+    """What takes the component's place where sections, not items, bring it into the machine."""
 
     @property
     def name(self) -> str:
@@ -78,20 +80,36 @@ class Machine:
         first = self.subjects[0].proof
         items = {s: self._once(getattr(subject.proof, s) for subject in self.subjects) for s in _SECTIONS}
         words = [f"console={console}", *([first.cmdline] if first.cmdline else [])]
-        disks = tuple(d for s in self.subjects for d in s.proof.disks or ())
-        data = [s.proof.data for s in self.subjects if s.proof.data is not None]
-        network = () if any(i.name == NETWORK.name for i in items["onboot"]) else (NETWORK,)
+        sections = [s.proof.sections for s in self.subjects if s.proof.sections is not None]
+        network = next((s.network for s in sections if s.network is not None), None)
+        lease = () if network or any(i.name == NETWORK.name for i in items["onboot"]) else (NETWORK,)
         return Spec(
             kernel=Kernel(image=first.kernel or KERNEL, cmdline=" ".join(words)),
             init=tuple(dict.fromkeys(("finback/init", *(first.init or ())))),
+            network=network,
+            disks=self._once(s.disks for s in sections) or None,
             volumes=self._once(s.proof.volumes for s in self.subjects) or None,
-            onboot=(*network, *items["onboot"]),
+            secrets=self._once(s.secrets for s in sections) or None,
+            onboot=(*lease, *items["onboot"]) or None,
             onshutdown=items["onshutdown"] or None,
             services=items["services"] or None,
             files=self._once(s.proof.files for s in self.subjects) or None,
             tests=tuple(t for s in self.subjects for t in s.tests),
-            machine=GuestMachine(disks=disks or None, data=next(iter(data), None)) if disks or data else None,
+            machine=self._guest,
         )
+
+    @property
+    def _guest(self) -> GuestMachine | None:
+        """What the tests ask of the machine itself."""
+        proofs = [s.proof for s in self.subjects]
+        guest = GuestMachine(
+            cpus=max((p.cpus for p in proofs if p.cpus), default=None),
+            disks=tuple(d for p in proofs for d in p.disks or ()) or None,
+            data=next((p.data for p in proofs if p.data is not None), None),
+            tpm=any(p.tpm for p in proofs) or None,
+            secrets={k: v for p in proofs for k, v in (p.given or {}).items()} or None,
+        )
+        return None if guest == GuestMachine() else guest
 
     @staticmethod
     def _once(parts: Iterable[tuple[Any, ...] | None]) -> tuple[Any, ...]:
@@ -106,7 +124,7 @@ def subject(component: Component, changes: Mapping[str, Any] | None = None, vari
     """The test of *component*, its own containers with the settings *changes* in place of theirs."""
     proof = component.definition.test or Proof()
     image = f"finback/{component.name}"
-    if is_run(component.definition) and not _names(proof, image):
+    if is_run(component.definition) and not (proof.sections or _names(proof, image)):
         proof = replace(proof, services=(Item(name=component.name, image=image), *(proof.services or ())))
     if changes:
         sections: dict[str, Any] = {
@@ -114,7 +132,8 @@ def subject(component: Component, changes: Mapping[str, Any] | None = None, vari
             for s in _SECTIONS
         }
         proof = replace(proof, **sections)
-    return Subject(component=component, proof=proof, variant=variant)
+    stand_in = labelled(component, changes) if changes and proof.sections else None
+    return Subject(component=component, proof=proof, variant=variant, stand_in=stand_in)
 
 
 def _names(proof: Proof, image: str) -> bool:
@@ -159,6 +178,12 @@ def _claims(one: Subject, library: Library) -> dict[str, object]:
         claims["disks"] = own
     if proof.data is not None:
         claims["data"] = proof.data
+    claims |= {f"value {name}": value for name, value in (proof.given or {}).items()}
+    sections = proof.sections or Sections()
+    claims |= {f"secret {s.name}": s for s in sections.secrets or ()}
+    if one.stand_in or sections.network:
+        # It is what the whole machine goes by.
+        claims["kernel"] = own
     claims |= {f"volume {v.name}": v for v in proof.volumes or ()}
     claims |= {f"file {f.path.strip('/')}": f for f in proof.files or ()}
     claims[f"item {NETWORK.name}"] = NETWORK

@@ -95,14 +95,12 @@ def _ports(component: Component) -> Iterator[Diagnostic]:
 
 def _proof(component: Component) -> Iterator[Diagnostic]:
     proof = component.definition.test
-    if proof is None or not (proof.expect or proof.unseen):
-        advice = "say what shows that it does its job: `test: {expect: [...]}`, or why nothing can: `unseen: ...`"
+    if proof is None or not proof.expect:
+        advice = "say what shows that it does its job: `test: {expect: [...]}`; of what nothing can: `unseen: ...`"
         span = component.definition.origin.at("test")
         yield problem("F106", f"{component.name} has no test", span, advice)
         return
-    if proof.expect:
-        spec = Machine(subjects=(subject(component),)).spec("ttyS0")
-        yield from check_spec(spec)
+    yield from check_spec(Machine(subjects=(subject(component),)).spec("ttyS0"))
 
 
 RULES: tuple[Callable[[Component], Iterator[Diagnostic]], ...] = (

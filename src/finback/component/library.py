@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from finback.component.definition import Definition, Keep
 from finback.component.glob import pattern
@@ -19,6 +20,7 @@ from finback.ground.source import Source
 from finback.host import file
 from finback.resolve.plan import PackagePin
 from finback.spec.decode import load
+from finback.spec.model import Settings
 
 LIMIT = 1 << 20
 ROOTFS_LIMIT = 64 << 20
@@ -82,6 +84,7 @@ class Library:
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self._folders = folders
         self._loaded: dict[str, Component] = {}
+        self._replaced: frozenset[str] = frozenset()
 
     def names(self) -> tuple[str, ...]:
         """The names of all components, sorted."""
@@ -103,9 +106,16 @@ class Library:
             self._loaded[name] = _load(name, folder)
         return self._loaded[name]
 
+    def having(self, component: Component) -> Library:
+        """The same library, but with *component* in the place of the one of its name."""
+        other = Library(self._folders)
+        other._loaded = {**self._loaded, component.name: component}
+        other._replaced = self._replaced | {component.name}
+        return other
+
     def is_added(self, name: str) -> bool:
-        """Whether component *name* is in any folder but the last: one of the user's own."""
-        return name in self._paths and self._paths[name].parent != self._folders[-1]
+        """Whether component *name* is in any folder but the last, one of the user's own, or stands in for another."""
+        return name in self._replaced or (name in self._paths and self._paths[name].parent != self._folders[-1])
 
     def answering(self, name: str) -> str | None:
         """The component that can stand in for an image name without tag (``docker.io/linuxkit/init``), or None."""
@@ -146,6 +156,17 @@ def _load(name: str, folder: Path) -> Component:
     if problems:
         raise FinbackError(*problems)
     overlay = tuple(_overlay(folder.parent / (definition.rootfs or name) / "rootfs"))
+    return _made(name, folder, definition, overlay)
+
+
+def labelled(component: Component, changes: Mapping[str, Any]) -> Component:
+    """*component* with the settings *changes* in the place of those that its label has."""
+    definition = component.definition
+    label = replace(definition.label or Settings(), **changes)
+    return _made(component.name, component.folder, replace(definition, label=label), component.overlay)
+
+
+def _made(name: str, folder: Path, definition: Definition, overlay: tuple[Overlay, ...]) -> Component:
     content = [(o.path, o.mode, o.target, str(Digest.of(o.data))) for o in overlay]
     # What is only said about the component changes nothing of its image.
     image = replace(definition, category="tool", answers=None, exceptions=None, reasons=None, unproven=None, test=None)

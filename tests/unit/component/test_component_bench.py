@@ -8,6 +8,7 @@ from finback.component.bench import Machine, pack, subject
 from finback.component.library import Library
 from finback.ground.source import Source
 from finback.spec.dump import to_yaml
+from finback.spec.expectation import GuestMachine
 from finback.spec.load import load_spec
 
 WEB = "config: {cmd: [w], exposedPorts: [80/tcp]}\ntest: {expect: [{http: {port: 80}}]}"
@@ -46,6 +47,11 @@ def machines(known: Library, most: int = 8) -> list[list[str]]:
         ("label: {binds: ['/var/x:/x']}\n" + QUIET, "label: {binds: ['/var/x:/y']}\n" + QUIET, False),
         ("label: {binds: ['/var/x:/x:ro']}\n" + QUIET, "label: {binds: ['/var/x:/y:ro']}\n" + QUIET, True),
         ("label: {binds: ['/dev:/dev']}\n" + QUIET, "label: {binds: ['/dev:/dev']}\n" + QUIET, True),
+        ("test: {sections: {secrets: [{name: s}]}, given: {s: a}, expect: [{console: x}]}",
+         "test: {sections: {secrets: [{name: s}]}, given: {s: b}, expect: [{console: x}]}", False),
+        ("test: {sections: {secrets: [{name: s}]}, given: {s: a}, expect: [{console: x}]}",
+         "test: {sections: {secrets: [{name: t}]}, given: {t: b}, expect: [{console: x}]}", True),
+        ("test: {sections: {network: {interfaces: []}}, expect: [{console: x}]}", QUIET, False),
         ("test: {memory: 700, expect: [{console: x}]}", "test: {memory: 700, expect: [{console: x}]}", False),
         ("test: {services: [{name: x, image: finback/a}], expect: [{console: x}]}",
          "test: {services: [{name: x, image: finback/b}], expect: [{console: x}]}", False),
@@ -82,6 +88,27 @@ def test_a_variant_changes_the_components_own_containers_alone(tmp_path: Path) -
     changed = subject(known.get("a"), {"capabilities": ("CAP_CHOWN",)}, "without CAP_KILL")
     assert [i.capabilities for i in changed.proof.services or ()] == [("CAP_CHOWN",), None]
     assert changed.name == "a without CAP_KILL"
+
+
+def test_sections_bring_components_into_the_machine(tmp_path: Path) -> None:
+    label = "config: {cmd: [w]}\nlabel: {readonly: true, capabilities: [CAP_CHOWN]}\n"
+    network = "test: {sections: {network: {networks: [{name: n}]}, secrets: [{name: s}]}, given: {s: v}, cpus: 2, "
+    known = library(tmp_path, network=label + network + "tpm: true, expect: [{console: x}]}", a=QUIET)
+    one = subject(known.get("network"))
+    spec = Machine(subjects=(one,)).spec("ttyS0")
+    assert spec.network
+    assert (spec.onboot, spec.services) == (None, None)
+    assert spec.machine == GuestMachine(cpus=2, tpm=True, secrets={"s": "v"})
+    assert one.stand_in is None
+    # No item is there that could be changed: the component itself is another.
+    changed = subject(known.get("network"), {"capabilities": ()}, "without CAP_CHOWN").stand_in
+    assert changed
+    assert changed.definition.label
+    assert (changed.definition.label.capabilities, changed.definition.label.readonly) == ((), True)
+    assert changed.digest != known.get("network").digest
+    other = known.having(changed)
+    assert (other.get("network"), other.get("a")) == (changed, known.get("a"))
+    assert (other.is_added("network"), known.is_added("network")) == (True, False)
 
 
 def test_what_is_only_said_of_a_component_leaves_its_digests_alone(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_a_sound_component_has_no_findings(tmp_path: Path) -> None:
         ("8080/tcp", "8080", "F105", 6, 53),
         ("port: 8080", "port: 8081", "F105", 8, 31),
         ("test: {expect: [{http: {port: 8080}}]}\n", "", "F106", 1, 1),
+        ("expect: [{http: {port: 8080}}]", "unseen: all of it", "F106", 8, 7),
         ("http: {port: 8080}", "service: {name: other}", "F061", 8, 34),
     ],
 )  # fmt: skip
