@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 from bench.measure import FINBACK, ROOT, once, row
-from finback.app.timeline import Report, parse
+from finback.app.machine.timeline import Report, parse
 
 # LinuxKit's own init and containerd with the same Debian kernel, on such a machine without KVM.
 LINUXKIT = 27.8

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from finback.app import assembly, component_record
+from finback.app import assembly
+from finback.app.component import record as component_record
 from finback.cli import cli
 from finback.component.library import Component, Library
 from finback.component.measurement import measured

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import firmware
+from finback.app.machine import firmware
 from finback.ground.diagnostic import FinbackError
 
 ROOT = Path(__file__).resolve().parents[2]

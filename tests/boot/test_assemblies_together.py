@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from finback.app.cache_transfer import Export, write
-from finback.app.component import build_components
+from finback.app.cache.transfer import Export, write
+from finback.app.component.build import build_components
 from finback.app.workspace import Workspace
 from finback.backends import Disk
 from finback.ground.event import silent

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import firmware
+from finback.app.machine import firmware
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90

@@ -21,7 +21,7 @@ from uuid import UUID
 
 import pytest
 
-from finback.app import firmware
+from finback.app.machine import firmware
 from finback.outputs import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import machine as machines
-from finback.app import run, session
-from finback.app.cache_transfer import Export, write
-from finback.app.component import build_components
-from finback.app.machine import Running
+from finback.app.cache.transfer import Export, write
+from finback.app.component.build import build_components
+from finback.app.machine import running as machines
+from finback.app.machine import session
+from finback.app.machine import start as run
+from finback.app.machine.running import Running
+from finback.app.machine.service_state import service_states
 from finback.app.planning import Inputs, load_inputs
-from finback.app.service_state import service_states
 from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
 from finback.ground.diagnostic import FinbackError

@@ -15,13 +15,13 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from finback.app import firmware
+from finback.app.machine import firmware
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = Path(__file__).parent / "hosts"
@@ -177,12 +177,14 @@ def answers(folder: Path, *options: str) -> None:
         assert "HOST" not in console.read_text(errors="replace")
 
 
-def installed_booted_removed(folder: Path, root: Path) -> None:
+def installed_booted_removed(folder: Path, root: Path, choose_host: Callable[[], None] = lambda: None) -> None:
+    """Install, boot what was installed, *choose_host* if its boot loader does not return to it, and remove."""
     direct = ("-kernel", f"{root}/vmlinuz", "-initrd", f"{root}/initrd.img")
     cmdline = "root=/dev/vda2 console=ttyS0 init=/host"
     said = ends(folder, *direct, "-append", cmdline)
     assert "HOST: installed" in said, said[-4000:]
     answers(folder, *uefi(folder))
+    choose_host()
     # The firmware, the boot loader and the host's own entry are as they were.
     said = ends(folder, *uefi(folder))
     assert "HOST: removed" in said, said[-4000:]
@@ -205,4 +207,9 @@ def test_an_rpm_with_entries_of_the_boot_loader_specification(root: Path, packag
     }
     files = {"host": HOSTS / "fedora.sh", "package": packages / "web.rpm", "base": packages / "base"}
     disk(tmp_path, root / "root.tar", files, boot)
-    installed_booted_removed(tmp_path, root)
+
+    def choose_host() -> None:
+        (tmp_path / "loader").write_text("default host.conf\ntimeout 0\n")
+        run("mcopy", "-o", "-i", f"{tmp_path}/disk@@{MIB}", tmp_path / "loader", "::loader/loader.conf")
+
+    installed_booted_removed(tmp_path, root, choose_host)

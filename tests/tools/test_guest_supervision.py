@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from finback.app.timeline import Report, parse
+from finback.app.machine.timeline import Report, parse
 from finback.assemble.supervise import variables
 from finback.ground.source import Source
 from finback.resolve.plan import Container, ImagePin, SecretUse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finback.app.library import Job
-from finback.app.library_status import Indexes
+from finback.app.library.build import Job
+from finback.app.library.status import Indexes
 from finback.app.planning import Inputs, read_lock
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import FinbackError, error

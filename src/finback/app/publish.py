@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from finback.app.machine.start import PARTS
 from finback.app.registry import Pushed, named
-from finback.app.run import PARTS
 from finback.app.workspace import Workspace
 from finback.codec import linux_image
 from finback.ground.diagnostic import error

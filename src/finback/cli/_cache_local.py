@@ -11,7 +11,7 @@ import click
 from finback.cli.options import _platform, open_workspace
 
 if TYPE_CHECKING:
-    from finback.app.cache import Collected
+    from finback.app.cache.upkeep import Collected
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -23,7 +23,7 @@ def listing(ctx: click.Context, as_json: bool) -> None:
     """List the images that have names."""
     from datetime import UTC, datetime
 
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
     from finback.cli import table
 
     with open_workspace(ctx) as workspace:
@@ -46,7 +46,7 @@ def listing(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def remove(ctx: click.Context, references: tuple[str, ...]) -> None:
     """Remove images by their names. What other images share stays."""
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
 
     with open_workspace(ctx) as workspace:
         _say(cache.remove(references, workspace))
@@ -60,7 +60,7 @@ def remove(ctx: click.Context, references: tuple[str, ...]) -> None:
 @click.pass_context
 def collect(ctx: click.Context, days: float, cap: str | None) -> None:
     """Remove what is of no use any more. What was used within the last hour stays."""
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
 
     limit = None if cap is None else _bytes(cap)
     with open_workspace(ctx) as workspace:
@@ -71,7 +71,7 @@ def collect(ctx: click.Context, days: float, cap: str | None) -> None:
 @click.pass_context
 def clean(ctx: click.Context) -> None:
     """Remove every image, as `gc --unused-for 0 --size 0` does. What was used within the last hour stays."""
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
 
     with open_workspace(ctx) as workspace:
         _say(cache.collect(0, 0, workspace))
@@ -82,7 +82,7 @@ def clean(ctx: click.Context) -> None:
 @click.pass_context
 def usage(ctx: click.Context, as_json: bool) -> None:
     """Show what takes the space."""
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
     from finback.cli import table
 
     with open_workspace(ctx) as workspace:
@@ -109,7 +109,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from finback.app import cache
+    from finback.app.cache import upkeep as cache
 
     with open_workspace(ctx) as workspace:
         found = cache.verify(workspace)
@@ -137,7 +137,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def take(ctx: click.Context, source: str) -> None:
     """Take the images of an OCI layout into the store, under the names that they have there."""
-    from finback.app import cache_transfer
+    from finback.app.cache import transfer as cache_transfer
 
     with open_workspace(ctx) as workspace:
         for imported in cache_transfer.take(sys.stdin.buffer if source == "-" else Path(source), workspace):
@@ -155,7 +155,8 @@ def take(ctx: click.Context, source: str) -> None:
 @click.pass_context
 def export(ctx: click.Context, reference: str, platform: str | None, form: str, name: str, outfile: str) -> None:
     """Write an image as an archive: an OCI layout, one for `docker load`, or the file system alone."""
-    from finback.app import cache, cache_transfer
+    from finback.app.cache import transfer as cache_transfer
+    from finback.app.cache import upkeep as cache
     from finback.host import file
     from finback.host.machine import host_platform
 

@@ -22,7 +22,7 @@ def check(ctx: click.Context, names: tuple[str, ...], build: bool, arch: tuple[s
     Each privilege needs a reason. Exit status 1 when something is found; that a recorded result is out of date is
     only a warning.
     """
-    from finback.app.component_check import check_components
+    from finback.app.component.check import check_components
     from finback.ground.diagnostic import Severity
     from finback.host.machine import host_platform
 
@@ -50,7 +50,7 @@ def new(ctx: click.Context, name: str, package: str | None, parent: Path) -> Non
 
     It can be built, checked and tested as it is. `library: [FOLDER]` in config.yml makes FOLDER's components known.
     """
-    from finback.app.component_new import new_component
+    from finback.app.component.new import new_component
 
     with open_workspace(ctx) as workspace:
         click.echo(new_component(name, package, parent, workspace))

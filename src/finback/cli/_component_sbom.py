@@ -18,7 +18,7 @@ from finback.cli.sbom import FORMAT, OUTPUT, show
 @click.pass_context
 def sbom(ctx: click.Context, name: str, arch: str | None, form: str, output: Path | None) -> None:
     """Print the bill of materials of component NAME: its packages with licences, package URLs and CPE names."""
-    from finback.app.sbom import of_component
+    from finback.app.sbom.bill import of_component
     from finback.host.machine import host_platform
 
     with open_workspace(ctx) as workspace:

@@ -68,8 +68,9 @@ def test(
     Components share machines where nothing in them collides; what fails in company is tested again alone. Exit status 6
     when something does not hold.
     """
-    from finback.app import component_trial, trial
-    from finback.app.component_record import record_test
+    from finback.app.component import trial as component_trial
+    from finback.app.component.record import record_test
+    from finback.app.trial import system as trial
     from finback.cli.test import lines
     from finback.component.bench import subject
     from finback.host import file
@@ -87,7 +88,7 @@ def test(
     failed = sorted(v.trial.name for v in done if not v.trial.passed)
     click.echo(f"{len(done) - len(failed)} of {len(done)} pass" + (f"; not: {' '.join(failed)}" if failed else ""))
     if junit is not None:
-        from finback.app.junit import encode
+        from finback.app.trial.junit import encode
 
         with file.writing(junit) as out:
             out.write(encode(v.trial for v in sorted(done, key=lambda v: v.trial.name)))
@@ -115,9 +116,10 @@ def probe(
     Privileges are those that `check` asks reasons for. Exit status 6 when a component has one that its test does not
     need, or fails with what it has.
     """
-    from finback.app import component_trial, trial
-    from finback.app.component_probe import probes
-    from finback.app.component_record import record_probe
+    from finback.app.component import trial as component_trial
+    from finback.app.component.probe import probes
+    from finback.app.component.record import record_probe
+    from finback.app.trial import system as trial
     from finback.cli.render import render
     from finback.cli.test import lines
 

@@ -59,7 +59,7 @@ def show(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def build(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], as_json: bool) -> None:
     """Build components into the store, and print their images' digests."""
-    from finback.app.component import build_components
+    from finback.app.component.build import build_components
     from finback.cli import table
     from finback.host.machine import host_platform
 

@@ -24,8 +24,8 @@ def COMMAND(source: str, target: str, state: Path | None) -> None:  # noqa: N802
     finback cp web/nginx:/etc/nginx ./conf
     finback cp page.html web/nginx:/usr/share/nginx/html/
     """  # noqa: D301
-    from finback.app import copying
-    from finback.app.machine import find
+    from finback.app.machine import copying
+    from finback.app.machine.running import find
 
     there, here = INSIDE.fullmatch(source), INSIDE.fullmatch(target)
     if (there is None) == (here is None):

@@ -23,8 +23,8 @@ def COMMAND(  # noqa: N802
     \b
     finback exec web nginx -- cat /etc/nginx/nginx.conf
     """  # noqa: D301
-    from finback.app import session
-    from finback.app.machine import find
+    from finback.app.machine import session
+    from finback.app.machine.running import find
     from finback.cli._streams import errors, output
     from finback.host.terminal import is_whole
 

@@ -9,7 +9,7 @@ import click
 from finback.cli.options import open_workspace
 
 if TYPE_CHECKING:
-    from finback.app.library import Outcome, Report
+    from finback.app.library.build import Outcome, Report
     from finback.ground.platform import Platform
 
 
@@ -46,7 +46,7 @@ def build(
     ctx: click.Context, names: tuple[str, ...], everything: bool, arch: tuple[str, ...], jobs: int | None, as_json: bool
 ) -> None:
     """Build components into the store. A build that was broken off goes on where it was."""
-    from finback.app.library import Request, build_library
+    from finback.app.library.build import Request, build_library
     from finback.host.machine import processors
 
     _check(names, everything)
@@ -117,7 +117,7 @@ def push(
     finback library push registry.example.com/finback:2026.11
     finback build --library-from registry.example.com/finback:2026.11 talk.yml
     """  # noqa: D301
-    from finback.app.library_push import Request, push_library
+    from finback.app.library.push import Request, push_library
     from finback.cli import table
 
     platforms = platforms_of(arch) if arch else ()
@@ -149,7 +149,7 @@ def status(
     ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], source: str, security: bool, as_json: bool
 ) -> None:
     """Show which components are not what the archive has now, and which of it is a security update."""
-    from finback.app.library_status import library_status
+    from finback.app.library.status import library_status
     from finback.cli import table
 
     with open_workspace(ctx) as workspace:
@@ -182,7 +182,7 @@ def status(
 @click.pass_context
 def measure(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], record: bool, as_json: bool) -> None:
     """Measure size and surface of what `library build` made, beside what apt would install for the same."""
-    from finback.app.library_measure import measure as measuring
+    from finback.app.library.measure import measure as measuring
     from finback.cli import table
     from finback.ground.canonical import plain
 

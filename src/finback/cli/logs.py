@@ -21,8 +21,8 @@ def COMMAND(  # noqa: N802
 
     Every line of a service begins with its time.
     """
-    from finback.app import session
-    from finback.app.machine import find
+    from finback.app.machine import session
+    from finback.app.machine.running import find
     from finback.cli._streams import errors, output
 
     many = "all" if lines is None else str(lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from finback.app.machine import Running
+    from finback.app.machine.running import Running
 
 
 @click.command("ps")
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="With --timeline: draw it into this file.")
 def COMMAND(as_json: bool, timeline: str | None, svg: Path | None) -> None:  # noqa: N802
     """List the machines that run, and those in the background that have ended and were not cleared by stop."""
-    from finback.app import machine
-    from finback.app.timeline import draw
+    from finback.app.machine import running as machine
+    from finback.app.machine.timeline import draw
     from finback.cli import table
 
     if svg is not None and timeline is None:
         raise click.UsageError("--svg draws a timeline: --timeline NAME")
     if timeline is not None and svg is not None:
-        from finback.app import timeline_svg
+        from finback.app.machine import timeline_svg
         from finback.host import file
 
         with file.writing(svg) as out:

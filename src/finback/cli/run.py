@@ -12,8 +12,8 @@ import click
 from finback.cli.options import open_workspace
 
 if TYPE_CHECKING:
-    from finback.app.machine import Running
-    from finback.app.run import Request
+    from finback.app.machine.running import Running
+    from finback.app.machine.start import Request
     from finback.backends import Disk, Forward
 
 # LinuxKit counts in GB when no unit is given.
@@ -94,7 +94,7 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
 
     The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder.
     """
-    from finback.app import run
+    from finback.app.machine import start as run
 
     if given["timeline"] and given["detach"]:
         raise click.UsageError("a timeline is printed at the end; with --detach ask for it: finback ps --timeline NAME")
@@ -112,7 +112,7 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
         status, machine = run.attend(request, workspace.emit)
     _show_causes(machine, given["prefix"])
     if given["timeline"]:
-        from finback.app.timeline import draw
+        from finback.app.machine.timeline import draw
 
         click.echo(draw(machine.events()))
     ctx.exit(status)
@@ -120,9 +120,9 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
 
 def _show_causes(machine: Running, prefix: Path) -> None:
     """What the console of a failed boot means; with lines, where the file that was built lies beside the image."""
-    from finback.app.diagnosis import diagnose
-    from finback.app.expectations import console
+    from finback.app.machine.diagnosis import diagnose
     from finback.app.planning import spec_beside
+    from finback.app.trial.expectations import console
     from finback.cli.render import render
 
     for diagnostic in diagnose(console(machine), spec_beside(prefix)):
@@ -137,7 +137,7 @@ def _say_how_to_leave() -> None:
 
 
 def _request(given: dict[str, Any]) -> Request:
-    from finback.app.run import Request
+    from finback.app.machine.start import Request
     from finback.ground.platform import Platform
 
     if not re.fullmatch(r"user|passt|none|(tap|bridge),[^,]+", given["networking"]):

@@ -29,14 +29,14 @@ OUTPUT = click.option(
 @input_options
 def COMMAND(inputs: Inputs, workspace: Workspace, form: str, output: Path | None) -> None:  # noqa: N802
     """Print the bill of materials of FILE's system: images and packages, with licences, purls and CPE names."""
-    from finback.app.sbom import of_system
+    from finback.app.sbom.bill import of_system
 
     show(of_system(inputs, workspace), form, output)
 
 
 def show(bill: Bill, form: str, output: Path | None) -> None:
     """Write *bill* in the format *form* to *output*, None for standard output."""
-    from finback.app.sbom import write
+    from finback.app.sbom.bill import write
     from finback.host import file
 
     text = write(bill, form)

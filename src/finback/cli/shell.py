@@ -18,8 +18,8 @@ def COMMAND(ctx: click.Context, name: str, service: str | None, state: Path | No
 
     From a terminal it has a terminal, to which keys go as they are. Ctrl-D leaves.
     """
-    from finback.app import session
-    from finback.app.machine import find
+    from finback.app.machine import session
+    from finback.app.machine.running import find
     from finback.cli._streams import errors, output
     from finback.host.terminal import is_whole
 

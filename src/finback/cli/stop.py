@@ -21,7 +21,7 @@ OUTCOMES = {
 @click.option("--state", type=click.Path(path_type=Path), help="Its state folder, instead of NAME.")
 def COMMAND(name: str | None, timeout: float, state: Path | None) -> None:  # noqa: N802
     """Stop the machine NAME: its init is asked to power off; its process is ended when that takes too long."""
-    from finback.app import machine
+    from finback.app.machine import running as machine
 
     if name is None and state is None:
         raise click.UsageError("name the machine; finback ps lists them")

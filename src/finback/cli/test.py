@@ -14,7 +14,7 @@ from finback.cli.render import render
 
 if TYPE_CHECKING:
     from finback.app.planning import Inputs
-    from finback.app.trial import Trial
+    from finback.app.trial.system import Trial
     from finback.app.workspace import Workspace
 
 # That of the family F7: a machine did not do what it should.
@@ -51,7 +51,7 @@ def COMMAND(  # noqa: N802
     """
     if len(inputs.files) > 1 and inputs.name:
         raise click.UsageError("--name is for one FILE")
-    from finback.app import trial as trials
+    from finback.app.trial import system as trials
     from finback.host import file
 
     every = [replace(inputs, files=(f,)) for f in inputs.files]
@@ -65,7 +65,7 @@ def COMMAND(  # noqa: N802
         click.echo("\n".join(lines(trial)))
         done.append(trial)
     if junit is not None:
-        from finback.app.junit import encode
+        from finback.app.trial.junit import encode
 
         with file.writing(junit) as out:
             out.write(encode(sorted(done, key=lambda t: names.index(t.name))))

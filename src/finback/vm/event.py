@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from finback.app.machine import Running
-from finback.app.timeline import Report
+from finback.app.machine.running import Running
+from finback.app.machine.timeline import Report
 from finback.backends.qemu import EVENTS_SOCKET
 from finback.host import clock, qmp
 

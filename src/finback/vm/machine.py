@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finback.app import control, expectations, run, session
-from finback.app import machine as machines
-from finback.app.machine import Running
-from finback.app.service_state import ServiceStatus, service_states
+from finback.app.machine import control, session
+from finback.app.machine import running as machines
+from finback.app.machine import start as run
+from finback.app.machine.running import Running
+from finback.app.machine.service_state import ServiceStatus, service_states
+from finback.app.trial import expectations
 from finback.backends import Disk, Forward
 from finback.backends.qemu import CONSOLE
 from finback.ground.diagnostic import FinbackError, error
@@ -297,7 +299,7 @@ class VM:
         """Run *command* in the machine, or in the container of *service*, with the input *given*.
 
         Raises:
-            FinbackError: what `finback.app.session.execute` raises.
+            FinbackError: what `finback.app.machine.session.execute` raises.
 
         """
         output, errors = bytearray(), bytearray()

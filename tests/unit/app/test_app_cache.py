@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from tests.image_files import Layout, layer
 
-from finback.app import cache, cache_transfer
+from finback.app.cache import transfer as cache_transfer
+from finback.app.cache import upkeep as cache
 from finback.app.settings import Settings
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import FinbackError

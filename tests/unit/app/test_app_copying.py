@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import copying, session
-from finback.app.machine import Running
-from finback.app.session import Request, Sink
+from finback.app.machine import copying, session
+from finback.app.machine.running import Running
+from finback.app.machine.session import Request, Sink
 from finback.ground.diagnostic import FinbackError
 
 

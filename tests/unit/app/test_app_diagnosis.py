@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finback.app.causes import CAUSES, SILENT
-from finback.app.diagnosis import diagnose, has_panicked
+from finback.app.machine.causes import CAUSES, SILENT
+from finback.app.machine.diagnosis import diagnose, has_panicked
 from finback.app.planning import spec_beside
 from finback.cli.render import render
 from finback.ground.diagnostic import Family

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from finback.app import firmware, formats, run
+from finback.app import formats
 from finback.app.build import Target, choose_formats
+from finback.app.machine import firmware
+from finback.app.machine import start as run
 from finback.assemble.system import Compression
 from finback.ground.diagnostic import FinbackError
 from finback.ground.event import silent

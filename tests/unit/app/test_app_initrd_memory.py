@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import initrd_memory
+from finback.app.machine import memory as initrd_memory
 from finback.assemble import memory
 from finback.assemble.memory import MIB, Footprint
 from finback.codec import cpio

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from finback.app.library import Job, Report, Request, build_library, built
-from finback.app.library_push import Request as Push
-from finback.app.library_push import push_library
-from finback.app.library_status import library_status
+from finback.app.library.build import Job, Report, Request, build_library, built
+from finback.app.library.push import Request as Push
+from finback.app.library.push import push_library
+from finback.app.library.status import library_status
 from finback.app.settings import Settings
 from finback.app.workspace import Workspace
 from finback.component.library import Library

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finback.app import session
-from finback.app.machine import Running
-from finback.app.session import Request, execute
+from finback.app.machine import session
+from finback.app.machine.running import Running
+from finback.app.machine.session import Request, execute
 from finback.ground.diagnostic import FinbackError
 
 Guest = Callable[[socket.socket], None]

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finback.app.timeline import Report, draw, parse, steps
+from finback.app.machine.timeline import Report, draw, parse, steps
 
 
 def report(uptime: float, stage: str, name: str, event: str, status: int = 0) -> Report:

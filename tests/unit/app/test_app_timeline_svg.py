@@ -5,8 +5,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finback.app.timeline import Report
-from finback.app.timeline_svg import draw
+from finback.app.machine.timeline import Report
+from finback.app.machine.timeline_svg import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

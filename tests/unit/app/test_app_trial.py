@@ -15,15 +15,17 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from finback.app import expectations, junit, observation, session, trial
-from finback.app import machine as machines
-from finback.app.expectations import View, ask, label, ports
-from finback.app.machine import Running
-from finback.app.observation import Outcome, observe
-from finback.app.service_state import service_states
-from finback.app.session import Request, Sink
-from finback.app.timeline import Report
-from finback.app.trial import Trial
+from finback.app.machine import running as machines
+from finback.app.machine import session
+from finback.app.machine.running import Running
+from finback.app.machine.service_state import service_states
+from finback.app.machine.session import Request, Sink
+from finback.app.machine.timeline import Report
+from finback.app.trial import expectations, junit, observation
+from finback.app.trial import system as trial
+from finback.app.trial.expectations import View, ask, label, ports
+from finback.app.trial.observation import Outcome, observe
+from finback.app.trial.system import Trial
 from finback.backends import Forward
 from finback.ground.source import Source
 from finback.host import clock

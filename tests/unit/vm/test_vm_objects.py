@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from finback.app import control, session
-from finback.app import machine as machines
-from finback.app.machine import Running
-from finback.app.session import Request, Sink
+from finback.app.machine import control, session
+from finback.app.machine import running as machines
+from finback.app.machine.running import Running
+from finback.app.machine.session import Request, Sink
 from finback.ground.diagnostic import FinbackError
 from finback.host import clock, qmp
 from finback.vm import (

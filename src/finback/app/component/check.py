@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from finback.app.component import build_components
-from finback.app.component_record import probed, tested
+from finback.app.component.build import build_components
+from finback.app.component.record import probed, tested
 from finback.app.workspace import Workspace
 from finback.component.check import check
 from finback.component.library import Component

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from finback.app import drive
-from finback.app import machine as machines
-from finback.app.machine import Running
+from finback.app.machine import drive
+from finback.app.machine import running as machines
+from finback.app.machine.running import Running
 from finback.backends import Disk, Forward
 from finback.backends.qemu import EVENTS, MEMORY_NODE, QMP_SOCKET, slot
 from finback.ground.diagnostic import FinbackError, error

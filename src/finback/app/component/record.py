@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from finback.app.component_probe import Probe
-from finback.app.component_trial import Verdict
+from finback.app.component.probe import Probe
+from finback.app.component.trial import Verdict
 from finback.component.library import Component
 from finback.ground.source import Origin, Source, origin
 from finback.host import file

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from finback.app import session
-from finback.app.machine import Running
-from finback.app.session import ENTER
+from finback.app.machine import session
+from finback.app.machine.running import Running
+from finback.app.machine.session import ENTER
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import archive, file, folder
 

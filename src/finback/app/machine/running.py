@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app.timeline import Report, parse
+from finback.app.machine.timeline import Report, parse
 from finback.backends import Forward
 from finback.backends.qemu import (
     CONSOLE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from finback.app.library import Job, built, jobs_for
+from finback.app.library.build import Job, built, jobs_for
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import task

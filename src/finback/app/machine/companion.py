@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from finback.app.machine import Running
+from finback.app.machine.running import Running
 from finback.backends import Companion
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import child, file, folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from finback.app.causes import CAUSES, ITEM, PANIC, SILENT, Cause
+from finback.app.machine.causes import CAUSES, ITEM, PANIC, SILENT, Cause
 from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
 from finback.spec.disk import Disk

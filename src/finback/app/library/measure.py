@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from finback.app.library import Job, built, jobs_for
+from finback.app.library.build import Job, built, jobs_for
 from finback.app.workspace import Workspace
 from finback.component import inventory
 from finback.component.measurement import Measurement, record

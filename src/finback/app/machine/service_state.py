@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from finback.app.timeline import Report
+from finback.app.machine.timeline import Report
 
 RUNNING = ("up", "ready")
 

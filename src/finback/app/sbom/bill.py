@@ -80,10 +80,10 @@ def write(bill: Bill, form: str) -> str:
             "F548", f"the library that writes {form} is not installed", help="run `pip install 'finback[sbom]'`"
         )
     if form == "spdx":
-        from finback.app import sbom_spdx
+        from finback.app.sbom import spdx as sbom_spdx
 
         return sbom_spdx.write(bill, identity(bill))
-    from finback.app import sbom_cyclonedx
+    from finback.app.sbom import cyclonedx as sbom_cyclonedx
 
     return sbom_cyclonedx.write(bill, identity(bill))
 

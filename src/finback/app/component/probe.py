@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finback.app import observation
-from finback.app.component_trial import Options, Verdict, verdicts
+from finback.app.component.trial import Options, Verdict, verdicts
+from finback.app.trial import observation
 from finback.app.workspace import Workspace
 from finback.component import bench
 from finback.component.bench import Subject

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-from finback.app.timeline import Report, Step, steps
+from finback.app.machine.timeline import Report, Step, steps
 
 SPACE = "http://www.w3.org/2000/svg"
 ROW = 22

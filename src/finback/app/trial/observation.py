@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from finback.app import actions, expectations
-from finback.app.actions import Stage
-from finback.app.diagnosis import has_panicked
-from finback.app.expectations import View
-from finback.app.machine import Running
+from finback.app.machine.diagnosis import has_panicked
+from finback.app.machine.running import Running
+from finback.app.trial import actions, expectations
+from finback.app.trial.actions import Stage
+from finback.app.trial.expectations import View
 from finback.ground.source import Span
 from finback.host import child, clock
 from finback.spec.expectation import Expectation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from finback.app.library import Job, built, jobs_for
+from finback.app.library.build import Job, built, jobs_for
 from finback.app.workspace import Workspace
 from finback.ground.event import Advanced, Finished, Started
 from finback.ground.platform import Platform

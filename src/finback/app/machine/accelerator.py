@@ -1,7 +1,8 @@
 """Which way QEMU runs a guest here: natively only where a guest has really been seen to run.
 
-/dev/kvm may exist, open, and hang every guest. So a guest of a few instructions runs once per machine and version of
-its kernel, and what became of it is remembered.
+/dev/kvm may exist, open, and hang every guest, or emulate it instruction by instruction until it meets one that it does
+not know. So a guest of a few instructions runs once per machine and version of its kernel, and what became of it is
+remembered.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from finback.host.process import Command
 
 SECONDS = 8.0
 # Raised when the probe changes, so that it runs again.
-PROBE = 3
+PROBE = 4
 WAYS = ("auto", "kvm", "hvf", "tcg")
 KVM = Path("/dev/kvm")
+# Software, not the processor's virtualization. It runs some guests, and stops kernels that know nothing of it at the
+# first instruction that it can't emulate, which may be after seconds: no small guest shows that.
+PVM = Path("/sys/module/kvm_pvm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +40,16 @@ class Probe:
 
 
 PROBES = {
-    # A boot sector: xor ax,ax; out 0xf4,al; hlt; jmp -3. Writing 0 to the debug exit port ends QEMU with status 1.
+    # A boot sector. Into long mode, with 2 MiB mapped at PML4 0x1000, PDPT 0x2000 and PD 0x3000; then 2^27 times
+    # `dec ecx; jnz`, which ends in time where the processor itself counts, and does not where KVM emulates each
+    # instruction; and, if CPUID has BMI2, `shlx eax,eax,ecx`, which kernels' decompressors use and KVM's emulator does
+    # not know. Then `out 0xf4,al` of 0 to the debug exit port ends QEMU with status 1.
     "amd64": Probe(
-        image=bytes.fromhex("31c0 e6f4 f4 ebfd").ljust(510, b"\0") + b"\x55\xaa",
+        image=bytes.fromhex(
+            "fa31c08ed88ec08ed0bc007cbf0010b90018fcf3abc70600100320c70600200330c7060030830066b8200000000f22e066b8"
+            "001000000f22d866b9800000c00f320d00010f30660f0116907c0f20c0660d010000800f22c0ea5d7c0800b900000008ffc9"
+            "75fcb8070000000fa20fbae3087305c4e271f7c031c0e6f4f4ebfd900000000000000000ffff0000009aaf000f00807c0000"
+        ).ljust(510, b"\0") + b"\x55\xaa",
         arguments=(
             "-machine", "q35", "-drive", "if=ide,format=raw,readonly=on,snapshot=on,file={image}",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
@@ -96,10 +107,14 @@ def _obstacle(wanted: str, native: str, architecture: str, emit: Emit) -> str:
     if native == "hvf":
         # Part of macOS on every machine that runs it; QEMU says so itself where it is not.
         return ""
-    if not KVM.exists():
-        return f"there is no {KVM}"
-    if not environment.may_write(KVM):
-        return f"this user may not open {KVM} (the group kvm may)"
+    obstacles = (
+        (not KVM.exists(), f"there is no {KVM}"),
+        (not environment.may_write(KVM), f"this user may not open {KVM} (the group kvm may)"),
+        (PVM.exists(), f"{KVM} is that of kvm-pvm, which runs no kernel that is not made for it"),
+    )
+    for there, reason in obstacles:
+        if there:
+            return reason
     return "" if _seen_to_run(architecture, emit) else f"{KVM} is there, but a test guest did not run with it"
 
 

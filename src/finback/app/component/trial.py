@@ -9,9 +9,10 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Lock
 
-from finback.app import observation, trial
 from finback.app.planning import Inputs
-from finback.app.trial import Trial
+from finback.app.trial import observation
+from finback.app.trial import system as trial
+from finback.app.trial.system import Trial
 from finback.app.workspace import Workspace
 from finback.assemble.bootable.console import USUAL
 from finback.component import bench

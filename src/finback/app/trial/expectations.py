@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from finback.app import session
-from finback.app.machine import Running
-from finback.app.service_state import RUNNING, ServiceStatus, service_states
-from finback.app.timeline import Report
+from finback.app.machine import session
+from finback.app.machine.running import Running
+from finback.app.machine.service_state import RUNNING, ServiceStatus, service_states
+from finback.app.machine.timeline import Report
 from finback.ground.diagnostic import FinbackError
 from finback.host import file, probe
 from finback.spec.expectation import CommandResult, Expectation, FileState, HTTPAnswer, ServiceState, TCPAnswer

@@ -11,10 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app import accelerator, companion, drive, initrd_memory, secret
-from finback.app import firmware as firmwares
-from finback.app import machine as machines
-from finback.app.machine import Running
+from finback.app.machine import accelerator, companion, drive, secret
+from finback.app.machine import firmware as firmwares
+from finback.app.machine import memory as initrd_memory
+from finback.app.machine import running as machines
+from finback.app.machine.running import Running
 from finback.backends import BACKENDS, Disk, Forward, Machine
 from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
 from finback.codec import iso9660, linux_image

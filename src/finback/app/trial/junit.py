@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from finback.app.trial import Trial
+from finback.app.trial.system import Trial
 
 # What XML 1.0 can't hold, section 2.2, production Char.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -9,11 +9,12 @@ from pathlib import Path
 from threading import Event as Flag
 
 from finback.app import build as building
-from finback.app import expectations, run
-from finback.app import machine as machines
-from finback.app.diagnosis import diagnose
-from finback.app.observation import Outcome, observe
+from finback.app.machine import running as machines
+from finback.app.machine import start as run
+from finback.app.machine.diagnosis import diagnose
 from finback.app.planning import Inputs, load_inputs
+from finback.app.trial import expectations
+from finback.app.trial.observation import Outcome, observe
 from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
 from finback.ground.diagnostic import Diagnostic, FinbackError, error

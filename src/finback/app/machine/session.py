@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from finback.app.machine import Running, listens
+from finback.app.machine.running import Running, listens
 from finback.backends.qemu import CONTROL_SOCKET, SESSIONS, TERMINALS, session_socket, terminal_socket
 from finback.ground.diagnostic import error
 from finback.host import folder, port, terminal

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from finback.app import expectations, session
-from finback.app import machine as machines
-from finback.app.expectations import View
+from finback.app.machine import running as machines
+from finback.app.machine import session
+from finback.app.trial import expectations
+from finback.app.trial.expectations import View
 from finback.ground.diagnostic import FinbackError
 from finback.host import child
 from finback.spec.expectation import Action

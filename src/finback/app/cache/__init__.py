@@ -1,0 +1,1 @@
+"""The stores: what they hold, and what moves between them."""

@@ -1,0 +1,1 @@
+"""The library's components: made, checked, booted, probed."""

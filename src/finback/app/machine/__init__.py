@@ -1,0 +1,1 @@
+"""Machines that run: started, asked, stopped, and what their consoles tell."""

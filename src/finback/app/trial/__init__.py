@@ -1,0 +1,1 @@
+"""Systems under test: what is expected, done and seen."""
