@@ -98,6 +98,11 @@ def test(
 
 @click.command("probe")
 @_machine_options
+@click.option(
+    "--recorded", is_flag=True,
+    help="Take the recorded tests, where they are of components as they are, for what comes of these as declared: on "
+    "the machine, or one as fast, on which they were recorded.",
+)  # fmt: skip
 @click.pass_context
 def probe(
     ctx: click.Context,
@@ -105,6 +110,7 @@ def probe(
     names: tuple[str, ...],
     every: bool,
     record: bool,
+    recorded: bool,
     patience: int,
     jobs: int | None,
     together: int,
@@ -118,7 +124,7 @@ def probe(
     """
     from finback.app.component import trial as component_trial
     from finback.app.component.probe import probes
-    from finback.app.component.record import record_probe
+    from finback.app.component.record import passed_in, record_probe
     from finback.app.trial import system as trial
     from finback.cli.render import render
     from finback.cli.test import lines
@@ -127,7 +133,9 @@ def probe(
     options = component_trial.Options(machines=machines, together=together, platform=_platform(arch), patience=patience)
     passed = True
     with open_workspace(ctx) as workspace:
-        for found in probes(_chosen(names, every, workspace), options, workspace):
+        chosen = _chosen(names, every, workspace)
+        known = {c.name: s for c in chosen if recorded and (s := passed_in(c, options.architecture)) is not None}
+        for found in probes(chosen, options, workspace, known):
             passed &= found.passed
             words = "; ".join(f"{k}: {', '.join(v)}" for k, v in found.words()) or "nothing to take away"
             click.echo(f"{found.component.name}: {words}")

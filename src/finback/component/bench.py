@@ -53,6 +53,11 @@ class Subject:
         """What is asked."""
         return tuple(replace(t, within=WITHIN if t.within is None else t.within) for t in self.proof.expect or ())
 
+    def waiting(self, seconds: int) -> Subject:
+        """The same, but each test holds within *seconds* or not at all."""
+        tests = tuple(replace(t, within=seconds) for t in self.proof.expect or ())
+        return replace(self, proof=replace(self.proof, expect=tests))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -74,6 +79,11 @@ class Machine:
     def format(self) -> str:
         """The output format that is booted."""
         return self.subjects[0].proof.format or FORMAT
+
+    def levelled(self) -> Machine:
+        """The same machine, but all tests have the time of the most patient one."""
+        within = max((t.within or 0 for s in self.subjects for t in s.tests), default=0)
+        return Machine(subjects=tuple(s.waiting(within) for s in self.subjects))
 
     def spec(self, console: str) -> Spec:
         """The system: what all tests bring, each thing once; `tests` in the order of the subjects."""

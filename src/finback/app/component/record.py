@@ -91,6 +91,14 @@ def tested(component: Component) -> Tested | None:
     return load(Tested, _source(path)) if path.exists() else None
 
 
+def passed_in(component: Component, architecture: str) -> int | None:
+    """The seconds in which *component*, as it is, passed its last recorded test on *architecture*."""
+    record = tested(component)
+    if record is None or not record.passed or record.architecture != architecture:
+        return None
+    return record.seconds if record.digest == str(component.proof_digest) else None
+
+
 def _source(path: Path) -> Source:
     return Source(str(path), file.read(path, limit=LIMIT).decode("utf-8", "surrogateescape"))
 

@@ -40,6 +40,8 @@ class Options:
     """How many times as long as it says each test may take: for busy machines."""
     again: bool = True
     """Test alone what failed in company: its neighbours may be to blame."""
+    level: bool = False
+    """Give all tests of a machine the time of the most patient of them: each slows the others down."""
 
     @property
     def architecture(self) -> str:
@@ -109,6 +111,8 @@ class _Runner:
         return given or trial.jobs(len(machines), LEAST + max(m.memory for m in machines), 1)
 
     def _one(self, machine: Machine) -> tuple[Verdict, ...]:
+        if self._options.level:
+            machine = machine.levelled()
         with folder.scratch(self._place) as place:
             try:
                 # The store is one; machines are many.
