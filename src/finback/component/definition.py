@@ -74,6 +74,8 @@ class User:
     name: str
     uid: int
     gid: int | None = None
+    groups: tuple[str, ...] | None = None
+    """Groups of other users here that it belongs to as well."""
     home: str | None = None
     shell: str | None = None
     origin: Origin = origin()

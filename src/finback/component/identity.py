@@ -32,7 +32,10 @@ def users(wanted: tuple[User, ...] | None, tree: Mapping[str, AnyEntry], epoch: 
     groups: dict[int, str] = {}
     for user in everyone.values():
         groups.setdefault(_gid(user), user.name)
-    group = [f"{name}:x:{number}:\n" for number, name in groups.items()]
+    members = {
+        name: ",".join(u.name for u in everyone.values() if name in (u.groups or ())) for name in groups.values()
+    }
+    group = [f"{name}:x:{number}:{members[name]}\n" for number, name in groups.items()]
     return {
         path: File(path=path, mtime=epoch, content=Inline("".join(lines).encode()))
         for path, lines in (("etc/passwd", passwd), ("etc/group", group))

@@ -213,6 +213,7 @@ def _check(definition: Definition) -> Iterator[Diagnostic]:
                 help="let one of them go",
             )
         names.add(user.name)
+    yield from _check_groups(definition)
     for field in ("keep", "files", "concatenate", "users") if definition.kernel else ():
         if getattr(definition, field) is not None:
             yield Diagnostic(
@@ -221,6 +222,19 @@ def _check(definition: Definition) -> Iterator[Diagnostic]:
                 span=definition.origin.at(field),
                 help="its image is the kernel and the modules that `kernel` names",
             )
+
+
+def _check_groups(definition: Definition) -> Iterator[Diagnostic]:
+    known = {"root", "nobody", *(u.name for u in definition.users or ())}
+    for user in definition.users or ():
+        for i, group in enumerate(user.groups or ()):
+            if group not in known:
+                yield Diagnostic(
+                    code="F049",
+                    message=f"there is no group {group}",
+                    span=user.origin.at("groups", i),
+                    help="name another user here, whose group it is",
+                )
 
 
 def _check_patterns(definition: Definition) -> Iterator[Diagnostic]:

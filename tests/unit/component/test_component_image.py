@@ -124,6 +124,14 @@ def test_users_beside_root_and_nobody(bench: Bench) -> None:
     assert bench.text(made["etc/group"]).splitlines() == ["root:x:0:", "web:x:101:", "nobody:x:65534:"]
 
 
+def test_a_user_in_groups_of_others(bench: Bench) -> None:
+    made = bench.build(
+        "users: [{name: a, uid: 1, groups: [b]}, {name: b, uid: 2}, {name: c, uid: 3, groups: [b, a]}]\n"
+    )
+    lines = bench.text(made["etc/group"]).splitlines()
+    assert lines == ["root:x:0:", "a:x:1:c", "b:x:2:a,c", "c:x:3:", "nobody:x:65534:"]
+
+
 def test_a_definition_may_say_who_root_is(bench: Bench) -> None:
     made = bench.build("users: [{name: web, uid: 1}, {name: root, uid: 0, home: /, shell: /bin/ash}]\n")
     lines = bench.text(made["etc/passwd"]).splitlines()
@@ -329,6 +337,7 @@ def test_a_faulty_module(data: bytes, bench: Bench) -> None:
     ("definition", "code", "line"),
     [
         ("users: [{name: a, uid: 1}, {name: a, uid: 2}]\n", "F049", 2),
+        ("users: [{name: a, uid: 1, groups: [b]}]\n", "F049", 2),
         ("keep: {programs: [/a]}\nkernel: {modules: []}\n", "F049", 2),
         ("keep:\n  drop: ['/[z-a]']\n", "F040", 3),
         ("concatenate: [{path: /a, of: b}]\n", "F040", 2),
