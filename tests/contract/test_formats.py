@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Iterator
@@ -123,9 +124,17 @@ def written(
 @pytest.mark.parametrize("name", FORMATS.names())
 def test_same_bytes_twice(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = digests(name, tmp_path / "one")
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    for variable, value in {"TZ": "Asia/Tokyo", "HOME": "/nowhere", "USER": "another", "LOGNAME": "another"}.items():
+        monkeypatch.setenv(variable, value)
+    for question in ("getuid", "geteuid", "getgid", "getegid"):
+        monkeypatch.setattr(os, question, lambda: 54321)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
     monkeypatch.chdir(tmp_path)
-    assert digests(name, tmp_path / "two" / "deeper") == first
+    mask = os.umask(0o077)
+    try:
+        assert digests(name, tmp_path / "two" / "deeper") == first
+    finally:
+        os.umask(mask)
     assert first
     assert sha256().hexdigest() not in first.values()
 
