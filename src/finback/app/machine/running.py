@@ -47,6 +47,8 @@ TRANSIENT = (
 )  # fmt: skip
 # What each stronger way to end a process gets, in seconds.
 GRACE = 5.0
+# How often a guest that listens to nothing yet is asked to power off.
+AGAIN = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,11 +247,18 @@ def _is_free(lock: Path) -> bool:
 
 def _asked(machine: Running, pid: int, timeout: float) -> bool:
     """Ask the guest to power off: by the line that its init reads, or by the power button. Whether it did."""
-    with told(machine, "poweroff") as heard:
-        if heard and child.gone(pid, machine.uuid, timeout / 2):
-            return True
-        qmp.execute(machine.sockets / QMP_SOCKET, "system_powerdown", GRACE)
-        return child.gone(pid, machine.uuid, timeout / 2 if heard else timeout)
+    end = clock.monotonic() + timeout
+    while True:
+        with told(machine, "poweroff") as heard:
+            if heard and child.gone(pid, machine.uuid, timeout / 2):
+                return True
+            qmp.execute(machine.sockets / QMP_SOCKET, "system_powerdown", GRACE)
+            left = max(0.0, end - clock.monotonic())
+            # A guest that has only begun hears neither: it is asked again.
+            if child.gone(pid, machine.uuid, left if heard else min(AGAIN, left)):
+                return True
+        if heard or clock.monotonic() >= end:
+            return False
 
 
 @contextmanager
