@@ -17,11 +17,13 @@ def COMMAND(name: str, as_json: bool, state: Path | None) -> None:  # noqa: N802
     A service is waiting for what it needs, started, up, ready or unready; stopped, when it will be started again; done
     or failed, when it will not. Times are seconds since the guest's kernel started.
     """
-    from finback.app.machine.running import find
+    from finback.app.machine.running import find, must_run
     from finback.app.machine.service_state import service_states
     from finback.cli import table
 
-    found = service_states(find(name, state).events()).values()
+    machine = find(name, state)
+    must_run(machine)
+    found = service_states(machine.events()).values()
     rows = [
         {
             "service": s.name,

@@ -87,6 +87,7 @@ def test_every_linuxkit_file_has_a_plan(finback: Finback, path: Path) -> None:
         (("biuld",), 2, "Did you mean build"),
         (("run", "web"), 1, ""),
         (("stop", "web"), 1, ""),
+        (("status", "web"), 1, ""),
     ],
 )
 def test_what_goes_wrong_is_said(
@@ -97,7 +98,7 @@ def test_what_goes_wrong_is_said(
     (tmp_path / "unknown.yml").write_text("init: [finback/nginks]\n")
     (tmp_path / "foreign.yml").write_text("init: ['linuxkit/init:v1']\n")
     done = finback(*arguments)
-    if arguments[0] in ("run", "stop"):
+    if arguments[0] in ("run", "stop", "status"):
         assert done.returncode in (5, 6)
         assert "error[F52" in done.stderr
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from finback.app.machine import drive
 from finback.app.machine import running as machines
-from finback.app.machine.running import Running
+from finback.app.machine.running import Running, must_run
 from finback.backends import Disk, Forward
 from finback.backends.qemu import EVENTS, MEMORY_NODE, QMP_SOCKET, slot
 from finback.ground.diagnostic import FinbackError, error
@@ -237,7 +237,6 @@ def _standing(machine: Running) -> Iterator[Monitor]:
 
 @contextmanager
 def _monitor(machine: Running, timeout: float = SECONDS) -> Iterator[Monitor]:
-    if not machine.alive:
-        raise error("F527", f"{machine.name} does not run", help=f"finback run --detach {machine.name}")
+    must_run(machine)
     with qmp.monitor(machine.sockets / QMP_SOCKET, timeout) as monitor:
         yield monitor

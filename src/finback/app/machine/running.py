@@ -188,6 +188,17 @@ def listing() -> Iterator[Running]:
         yield found
 
 
+def must_run(machine: Running) -> None:
+    """Refuse what only a machine that runs can do.
+
+    Raises:
+        FinbackError: F527, *machine* does not run.
+
+    """
+    if not machine.alive:
+        raise error("F527", f"{machine.name} does not run", help=f"finback run --detach {machine.name}")
+
+
 def find(name: str, state: Path | None = None) -> Running:
     """The machine called *name*, or the one in the folder *state*.
 

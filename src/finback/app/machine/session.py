@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from finback.app.machine.running import Running, listens
+from finback.app.machine.running import Running, listens, must_run
 from finback.backends.qemu import CONTROL_SOCKET, SESSIONS, TERMINALS, session_socket, terminal_socket
 from finback.ground.diagnostic import error
 from finback.host import folder, port, terminal
@@ -153,8 +153,7 @@ def _decoded(data: bytes) -> bytes:
 @contextmanager
 def _session(machine: Running) -> Iterator[Channel]:
     """A connection to a shell script that was started for it."""
-    if not machine.alive:
-        raise error("F527", f"{machine.name} does not run", help=f"finback run --detach {machine.name}")
+    must_run(machine)
     if not listens(machine):
         raise error(
             "F535",
