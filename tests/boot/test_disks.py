@@ -358,6 +358,41 @@ def test_a_second_key_where_the_tpm_fails(make: Maker) -> None:
     assert "the TPM does not give out" not in guest.console()
 
 
+SEALED = (
+    HEAD
+    + """\
+disks: [{name: data, mount: /var/lib/data}]
+secrets: [{name: password, sealed: {disk: data}}]
+services:
+  - {name: app, image: finback/busybox, command: [busybox, sleep, "100000"], secrets: [password], stop: {timeout: 1}}
+"""
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("swtpm"), reason="no swtpm")
+def test_a_secret_that_the_tpm_seals_is_given_once(make: Maker) -> None:
+    guest = make("vault", SEALED)
+    read = "cat /run/finback/secrets/app/password"
+    # Longer than what a TPM seals itself.
+    (guest.folder / "password").write_text("a secret of its owner\n" * 20)
+    once = ("--tpm", "--secret", "password=password")
+    assert guest.boot("d.img,size=64M", script=read, options=once).count("owner") == 20
+    assert "password is sealed by the TPM" in guest.console()
+    assert b"of its owner" not in (guest.folder / "d.img").read_bytes()
+    assert guest.boot("d.img", script=read, options=("--tpm",)).count("owner") == 20
+    assert "password is given by the TPM" in guest.console()
+    (guest.folder / "password").write_text("another\n")
+    assert guest.boot("d.img", script=read, options=once) == "another\n"
+    assert guest.boot("d.img", script=read, options=("--tpm",)) == "another\n"
+    # Another machine has another TPM.
+    shutil.rmtree(guest.state / "tpm")
+    guest.start("d.img", options=("--tpm",))
+    assert "service app waits for the secret password" in guest.until("service app waits .*")
+    assert "the TPM does not give out password" in guest.console()
+    guest.finback("stop", "vault", "--timeout", "0")
+
+
 LOGS = (
     HEAD
     + """\

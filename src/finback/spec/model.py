@@ -319,6 +319,18 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """Where a secret is kept, as only this machine's TPM 2.0 gives it out, while the registers are what they were."""
+
+    disk: str
+    """Name of the disk, or of its partition, that keeps it, in the folder `sealed`."""
+    pcrs: tuple[int, ...] | None = None
+    """Platform configuration registers, of the SHA-256 bank, to which it is bound. Default: 7, the state of Secure
+    Boot."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """A secret that the machine is given when it starts: it is in no image. A service that asks for it waits for it."""
 
@@ -328,6 +340,8 @@ class Secret:
     """Services start without it, too. Default: false."""
     mode: str | None = None
     """Permission bits in octal. Default: `"0400"`."""
+    sealed: Seal | None = None
+    """Given by fw_cfg or SMBIOS once, the machine has it at later starts, too. Default: not kept."""
     origin: Origin = origin()
 
 

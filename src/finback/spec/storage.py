@@ -35,7 +35,7 @@ def check_disks(spec: Spec) -> Iterator[Diagnostic]:
         for place in places(disk):
             yield from _place(place)
     yield from _mount_points(found)
-    yield from _volumes(spec, {p.name: p for p in found})
+    yield from _uses(spec, {p.name: p for p in found})
     yield from _secrets(spec, found)
 
 
@@ -179,11 +179,13 @@ def _encryption(encryption: Encryption) -> Iterator[Diagnostic]:
     ):
         advice = f"write `keyFile: {_normal(path)}`"
         yield problem("F011", f"{path!r} is not the absolute path of a file", at("keyFile"), advice)
-    if encryption.tpm2 is not None and encryption.tpm2.pcrs is not None:
-        pcrs = encryption.tpm2.pcrs
-        if not pcrs or any(not 0 <= p < _PCRS for p in pcrs):
-            span = encryption.tpm2.origin.at("pcrs")
-            yield problem("F011", "these are no registers of a TPM", span, f"write numbers from 0 to {_PCRS - 1}: [7]")
+    if encryption.tpm2 is not None:
+        yield from _registers(encryption.tpm2.pcrs, encryption.tpm2.origin.at("pcrs"))
+
+
+def _registers(pcrs: tuple[int, ...] | None, span: Span | None) -> Iterator[Diagnostic]:
+    if pcrs is not None and (not pcrs or any(not 0 <= p < _PCRS for p in pcrs)):
+        yield problem("F011", "these are no registers of a TPM", span, f"write numbers from 0 to {_PCRS - 1}: [7]")
 
 
 def _mount_points(found: list[Disk | Partition]) -> Iterator[Diagnostic]:
@@ -204,20 +206,27 @@ def _mount_points(found: list[Disk | Partition]) -> Iterator[Diagnostic]:
         earlier.setdefault(path, place)
 
 
-def _volumes(spec: Spec, found: dict[str, Disk | Partition]) -> Iterator[Diagnostic]:
-    split = {d.name: d for d in spec.disks or () if d.partitions}
+def _uses(spec: Spec, found: dict[str, Disk | Partition]) -> Iterator[Diagnostic]:
+    """What is kept on disks: volumes, and secrets that are sealed."""
     for volume in spec.volumes or ():
-        name, span = volume.disk, volume.origin.at("disk")
-        if name is None:
-            continue
-        if name in split:
-            advice = f"name one of its partitions: {', '.join(p.name for p in split[name].partitions or ())}"
-            yield problem("F014", f"the disk {name!r} has partitions", span, advice)
-        elif name not in found:
-            advice = did_you_mean(name, found, "declare it under `disks:`")
-            yield problem("F014", f"there is no disk {name!r}", span, advice)
-        elif found[name].filesystem == "swap":
-            yield problem("F014", f"{name} is for swapping, not for files", span, "name another disk")
+        if volume.disk is not None:
+            yield from _use(volume.disk, volume.origin.at("disk"), spec, found)
+    for secret in spec.secrets or ():
+        if secret.sealed is not None:
+            yield from _use(secret.sealed.disk, secret.sealed.origin.at("disk"), spec, found)
+            yield from _registers(secret.sealed.pcrs, secret.sealed.origin.at("pcrs"))
+
+
+def _use(name: str, span: Span | None, spec: Spec, found: dict[str, Disk | Partition]) -> Iterator[Diagnostic]:
+    split = {d.name: d for d in spec.disks or () if d.partitions}
+    if name in split:
+        advice = f"name one of its partitions: {', '.join(p.name for p in split[name].partitions or ())}"
+        yield problem("F014", f"the disk {name!r} has partitions", span, advice)
+    elif name not in found:
+        advice = did_you_mean(name, found, "declare it under `disks:`")
+        yield problem("F014", f"there is no disk {name!r}", span, advice)
+    elif found[name].filesystem == "swap":
+        yield problem("F014", f"{name} is for swapping, not for files", span, "name another disk")
 
 
 def _secrets(spec: Spec, found: list[Disk | Partition]) -> Iterator[Diagnostic]:

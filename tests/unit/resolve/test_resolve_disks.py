@@ -95,3 +95,16 @@ def test_words_reach_the_script_unchanged(tmp_path: Path) -> None:
             ["sh", tmp_path / "script", *given[1:]], capture_output=True, text=True, check=True, timeout=20
         )
         assert done.stdout == expected
+
+
+def test_what_is_sealed_is_kept_by_a_step_after_the_disks() -> None:
+    found = made(
+        "disks: [{name: data, mount: /data}, {name: other}]\n"
+        "secrets: [{name: a, sealed: {disk: data}}, {name: b}, {name: c, sealed: {disk: other, pcrs: [11, 7, 11]}}]\n"
+    )
+    assert [step.name for step in found.early] == ["secrets", "disk-data", "disk-other", "sealed"]
+    (text,) = (t.contents for t in found.texts if t.path == "sealed")
+    assert text == "a /data 7\nc /run/disks/other 7,11\n"
+    step = found.early[-1]
+    assert step.on_failure == "continue"
+    assert {"/data:/data", "/run/disks/other:/run/disks/other"} <= set(step.binds or ())

@@ -53,6 +53,14 @@ WRONG = [
     ("secrets: [{name: password}]\nservices: [{name: s, image: i, secrets: [pasword, password]}]", "F079", "password"),
     ("secrets: [{name: a/b}]\nservices: [{name: s, image: i, secrets: [a/b]}]", "F078", "28"),
     ("secrets: [{name: a}, {name: a}]\nservices: [{name: s, image: i, secrets: [a]}]", "F078", "remove"),
+    ("secrets: [{name: a, sealed: {disk: d}}]\nservices: [{name: s, image: i, secrets: [a]}]", "F014", "declare"),
+    (
+        """secrets: [{name: a, sealed: {disk: d, pcrs: [24]}}]
+disks: [{name: d}]
+services: [{name: s, image: i, secrets: [a]}]""",
+        "F011",
+        "0 to 23",
+    ),
     ("secrets: [{name: a, mode: rw}]\nservices: [{name: s, image: i, secrets: [a]}]", "F078", "0400"),
 ]
 
