@@ -62,6 +62,18 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """Where a secret is kept, as only this machine's TPM 2.0 gives it out, while the registers are what they were."""
+
+    disk: str
+    """Name of the disk, or of its partition, that keeps it, in the folder `sealed`."""
+    pcrs: tuple[int, ...] | None = None
+    """Platform configuration registers, of the SHA-256 bank, to which it is bound. Default: 7, the state of Secure
+    Boot."""
+    origin: Origin = origin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A file system, and what becomes of it."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finback.ground.source import Origin, origin
-from finback.spec.disk import Disk
+from finback.spec.disk import Disk, Seal
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.limit import Resources as Resources  # noqa: PLC0414 # part of the model for those who use it
 from finback.spec.limit import key as key  # noqa: PLC0414
@@ -315,18 +315,6 @@ class Volume:
     disk: str | None = None
     """Name of the disk, or of its partition, that keeps what is written; the image's content is copied there when the
     volume is new. Default: memory, and all is gone with the machine."""
-    origin: Origin = origin()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seal:
-    """Where a secret is kept, as only this machine's TPM 2.0 gives it out, while the registers are what they were."""
-
-    disk: str
-    """Name of the disk, or of its partition, that keeps it, in the folder `sealed`."""
-    pcrs: tuple[int, ...] | None = None
-    """Platform configuration registers, of the SHA-256 bank, to which it is bound. Default: 7, the state of Secure
-    Boot."""
     origin: Origin = origin()
 
 

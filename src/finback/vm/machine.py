@@ -116,7 +116,7 @@ class VM:
         """Start it; it runs, and has not ended at once, when this returns. It goes on when this process ends.
 
         Raises:
-            FinbackError: what `finback.app.run.start` raises; F539, a network can't be started.
+            FinbackError: what `finback.app.machine.start.start` raises; F539, a network can't be started.
 
         """
         with ExitStack() as stack:

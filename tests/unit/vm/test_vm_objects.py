@@ -75,7 +75,7 @@ class Guest:
 
 def test_a_machine_is_found_again_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    monkeypatch.setattr("finback.app.run.start", lambda request, _: started.append(request))
+    monkeypatch.setattr("finback.app.machine.start.start", lambda request, _: started.append(request))
     made = VM(
         image=Path("/i/web"), state=tmp_path / "m", memory=64,
         disks=(Disk(size=1 << 20, serial="x"), Disk(path=Path("/d"))),
