@@ -194,7 +194,7 @@ def test_wireguards_services_talk_through_the_tunnel(tmp_path: Path) -> None:
     with running(tmp_path, "wireguard") as guest:
         # The network of the service getty is asked for the page of the service nginx, whose network is the other's.
         inside = ("nsenter", "--net=/run/netns/wg1")
-        guest.shows("nginx", *inside, "wget", "-T", "10", "-O", "-", "http://192.168.2.1/")
+        guest.shows("It works", *inside, "wget", "-T", "10", "-O", "-", "http://192.168.2.1/")
         status, said = guest.say(*inside, "ip", "-o", "link")
         assert (status, "wg1" in said, "eth0" in said) == (0, True, False), said
         guest.shows("net:", "sh", "-c", "readlink /proc/$(pidof -s nginx)/ns/net")
