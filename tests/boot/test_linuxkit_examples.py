@@ -44,6 +44,10 @@ pytestmark = [
 ]
 
 
+# In a shell of the guest.
+NGINX = "$(pidof nginx | cut -d ' ' -f 1)"
+
+
 @dataclass(frozen=True)
 class Guest:
     """An example that runs."""
@@ -197,7 +201,7 @@ def test_wireguards_services_talk_through_the_tunnel(tmp_path: Path) -> None:
         guest.shows("It works", *inside, "wget", "-T", "10", "-O", "-", "http://192.168.2.1/")
         status, said = guest.say(*inside, "ip", "-o", "link")
         assert (status, "wg1" in said, "eth0" in said) == (0, True, False), said
-        guest.shows("net:", "sh", "-c", "readlink /proc/$(pidof -s nginx)/ns/net")
+        guest.shows("net:", "sh", "-c", f"readlink /proc/{NGINX}/ns/net")
 
 
 def test_swap_is_on_and_encrypted(tmp_path: Path) -> None:
@@ -240,8 +244,8 @@ def test_volumes_are_blank_and_populated(tmp_path: Path) -> None:
         guest.until(lambda: "nginx" in guest.say("ps")[1])
         root = "/containers/volumes"
         guest.shows("busybox", "ls", f"{root}/alpine/merged/usr/bin")
-        guest.shows("/blank", "sh", "-c", "cat /proc/$(pidof -s nginx)/mounts")
-        written = "touch /proc/$(pidof -s nginx)/root/blank/new /proc/$(pidof -s nginx)/root/alpine/new"
+        guest.shows("/blank", "sh", "-c", f"cat /proc/{NGINX}/mounts")
+        written = f"touch /proc/{NGINX}/root/blank/new /proc/{NGINX}/root/alpine/new"
         guest.shows("", "sh", "-c", written)
         guest.shows("new", "ls", f"{root}/blank/merged")
         guest.shows("new", "ls", f"{root}/alpine/merged")
