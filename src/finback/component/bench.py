@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from finback.component.library import Component, Library, labelled
 from finback.component.privilege import is_run
 from finback.component.proof import Proof, Sections
 from finback.spec.expectation import Expectation, GuestMachine
-from finback.spec.model import Item, Kernel, Spec
+from finback.spec.label import effective
+from finback.spec.model import Item, Kernel, Settings, Spec
 from finback.spec.mount import parse_bind
 
 KERNEL = "finback/kernel"
@@ -30,6 +31,8 @@ NETWORK = Item(
 # What every container may share with others.
 COMMON = ("/dev", "/sys", "/proc", "/run", "/tmp", "/etc", "/lib", "/var/log", "/var/run")
 _SECTIONS = ("onboot", "onshutdown", "services")
+Change = Callable[[Settings], Mapping[str, Any]]
+"""Which settings take the place of others, by the settings that a container has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,20 +133,29 @@ class Machine:
         return tuple(found)
 
 
-def subject(component: Component, changes: Mapping[str, Any] | None = None, variant: str = "") -> Subject:
-    """The test of *component*, its own containers with the settings *changes* in place of theirs."""
+def subject(component: Component, change: Change | None = None, variant: str = "") -> Subject:
+    """The test of *component*; *change* says which settings its own containers have in place of theirs."""
     proof = component.definition.test or Proof()
     image = f"finback/{component.name}"
     if is_run(component.definition) and not (proof.sections or _names(proof, image)):
         proof = replace(proof, services=(Item(name=component.name, image=image), *(proof.services or ())))
-    if changes:
+    stand_in = None
+    if change is not None:
+        label = component.definition.label or Settings()
         sections: dict[str, Any] = {
-            s: tuple(replace(i, **changes) if i.image == image else i for i in getattr(proof, s) or ()) or None
+            s: tuple(_changed(i, label, change) if i.image == image else i for i in getattr(proof, s) or ()) or None
             for s in _SECTIONS
         }
+        stand_in = labelled(component, change(label)) if proof.sections else None
         proof = replace(proof, **sections)
-    stand_in = labelled(component, changes) if changes and proof.sections else None
     return Subject(component=component, proof=proof, variant=variant, stand_in=stand_in)
+
+
+def _changed(item: Item, label: Settings, change: Change) -> Item:
+    changes = dict(change(effective(item, label, {})))
+    # What the item adds to the label's list is in the list by now.
+    used_up: dict[str, Any] = {f"{name}_add": None for name in ("binds", "capabilities") if name in changes}
+    return replace(item, **changes, **used_up)
 
 
 def _names(proof: Proof, image: str) -> bool:

@@ -15,6 +15,7 @@ from finback.app.trial.system import Trial
 from finback.app.workspace import Workspace
 from finback.component.bench import Machine, Subject, subject
 from finback.component.library import Library
+from finback.spec.model import Item
 
 TEXT = """\
 summary: s
@@ -64,3 +65,30 @@ def test_what_is_known_to_pass_is_tried_without_its_privileges_at_once(
 def test_all_in_a_machine_have_the_time_of_the_most_patient(library: Library) -> None:
     machine = Machine(subjects=(subject(library.get("a")).waiting(30), subject(library.get("b")).waiting(165)))
     assert [t.within for s in machine.levelled().subjects for t in s.tests] == [165, 165]
+
+
+def test_what_a_test_adds_stays_when_a_privilege_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "component.yml").write_text(
+        "summary: s\ncategory: tool\nconfig: {cmd: [w]}\nlabel: {binds: ['/dev:/dev', '/srv:/srv'], net: host, readonly: true, noNewPrivileges: true}\n"
+        "test:\n  services: [{name: a, image: finback/a, binds.add: ['/etc/a.conf:/a.conf']}]\n"
+        "  expect: [{console: x}]\n"
+    )
+    tried: dict[str, Item] = {}
+
+    def verdicts(subjects: Sequence[Subject], _: Options, __: Workspace) -> Iterator[Verdict]:
+        for one in subjects:
+            tried[one.variant] = (one.proof.services or ())[0]
+            outcome = Outcome(name="x", passed=not one.variant, seconds=1)
+            yield Verdict(
+                subject=one, trial=Trial(name=one.name, source="", outcomes=(outcome,), seconds=1), company=()
+            )
+
+    monkeypatch.setattr(component_probe, "verdicts", verdicts)
+    list(probes([Library((tmp_path,)).get("a")], Options(machines=trial.Options()), cast("Workspace", None)))
+    assert {k: (v.binds, v.binds_add) for k, v in tried.items()} == {
+        "": (None, ("/etc/a.conf:/a.conf",)),
+        "without /srv": (("/dev:/dev", "/etc/a.conf:/a.conf"), None),
+        "without /dev": (("/srv:/srv", "/etc/a.conf:/a.conf"), None),
+        "without net": (None, ("/etc/a.conf:/a.conf",)),
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from finback.app.component.trial import Options, Verdict, verdicts
@@ -93,11 +94,11 @@ def probes(
         component = verdict.subject.component
         tried, untried = _tried(component) if verdict.trial.passed else ((), ())
         done[component.name] = Probe(component=component, declared=verdict, untried=untried)
-        waiting[component.name] = {p.word for p, _ in tried}
+        waiting[component.name] = {p.word for p in tried}
         if not tried:
             yield done[component.name]
         took = verdict.trial.seconds
-        rounds += [(n, took, _variant(component, p, c, took)) for n, (p, c) in enumerate(tried)]
+        rounds += [(n, took, _variant(component, p, took)) for n, p in enumerate(tried)]
     # Those of one component need a machine each; side by side are the first of all, then the second of all, and among
     # these what takes as long.
     variants = [s for *_, s in sorted(rounds, key=lambda r: r[:2])]
@@ -128,38 +129,37 @@ def _passing(one: Subject, seconds: int) -> Verdict:
     return Verdict(subject=one, trial=Trial(name=one.name, source=source, outcomes=(), seconds=seconds), company=())
 
 
-def _variant(component: Component, privilege: Privilege, changes: dict[str, Any], seconds: float) -> Subject:
-    made = bench.subject(component, changes, f"without {privilege.word}")
+def _variant(component: Component, privilege: Privilege, seconds: float) -> Subject:
+    made = bench.subject(component, partial(_without, privilege.word), f"without {privilege.word}")
     return made.waiting(round(seconds * PATIENCE) + GRACE)
 
 
-def _tried(component: Component) -> tuple[Sequence[tuple[Privilege, dict[str, Any]]], tuple[str, ...]]:
-    """Privileges with the settings that take each away, and those that are left alone."""
+def _tried(component: Component) -> tuple[Sequence[Privilege], tuple[str, ...]]:
+    """Privileges that can be taken away singly, and those that are left alone."""
     tried, untried = [], []
     label = component.definition.label or Settings()
     for privilege in privileges(component.definition):
-        changes = _without(privilege.word, label)
         if privilege.word in (component.definition.unproven or {}):
             untried.append(privilege.word)
-        elif changes:
-            tried.append((privilege, changes))
+        elif _without(privilege.word, label):
+            tried.append(privilege)
         elif privilege.word != "shell":
             untried.append(privilege.word)
     return tried, tuple(untried)
 
 
-def _without(word: str, label: Settings) -> dict[str, Any]:
-    """The settings that take *word* away; none where it can't be taken away by itself."""
+def _without(word: str, settings: Settings) -> Mapping[str, Any]:
+    """What takes *word* away from *settings*; nothing where it can't be taken away by itself."""
     if word == "all":
         return {"capabilities": USUAL}
     if word.startswith("CAP_"):
-        given = {"capabilities": label.capabilities, "ambient": label.ambient}
+        given = {"capabilities": settings.capabilities, "ambient": settings.ambient}
         return {k: tuple(c for c in v if c != word) for k, v in given.items() if v and word in v}
     if word.startswith("/"):
-        return {"binds": tuple(b for b in label.binds or () if parse_bind(b).source != word)}
+        return {"binds": tuple(b for b in settings.binds or () if parse_bind(b).source != word)}
     if word == "devices":
-        return {"devices": (), "binds": tuple(b for b in label.binds or () if not b.startswith("/dev"))}
-    settings: dict[str, dict[str, Any]] = {
+        return {"devices": (), "binds": tuple(b for b in settings.binds or () if not b.startswith("/dev"))}
+    simple: dict[str, dict[str, Any]] = {
         "net": {"net": "new"},
         "pid": {"pid": "new"},
         "ipc": {"ipc": "new"},
@@ -167,4 +167,4 @@ def _without(word: str, label: Settings) -> dict[str, Any]:
         "writable": {"readonly": True},
         "newPrivileges": {"no_new_privileges": True},
     }
-    return settings.get(word, {})
+    return simple.get(word, {})
