@@ -164,7 +164,8 @@ def test_a_registry_keeps_its_images_over_a_power_cut(tmp_path: Path) -> None:
 
 
 def skopeo(source: str, target: str) -> None:
-    command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    options = ["--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    command = ["skopeo", "--insecure-policy", "copy", *options]
     done = subprocess.run([*command, source, target], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
 

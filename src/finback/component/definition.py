@@ -34,7 +34,8 @@ class Keep:
     programs: tuple[str, ...] | None = None
     """Absolute paths, or glob patterns, of programs and libraries to keep with all that they need."""
     paths: tuple[str, ...] | None = None
-    """Absolute glob patterns of paths to keep; `**` spans any number of directories, none included."""
+    """Absolute glob patterns of paths to keep; `**` spans any number of directories, none included. A symbolic link
+    that is named without a pattern brings what it leads to."""
     data: tuple[str, ...] | None = None
     """Absolute glob patterns of paths to keep as they are, whatever machine their programs are for: boot loaders."""
     drop: tuple[str, ...] | None = None

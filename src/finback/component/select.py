@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from finback.component.closure import Closure
 from finback.component.definition import Keep
 from finback.component.glob import pattern
+from finback.component.merged_usr import moved
 from finback.component.unpack import Unpacked
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
@@ -61,6 +62,11 @@ def select(
     data: set[str] = set()
     for i, glob in enumerate(keep.data or ()):
         data |= matching(tree, glob, keep.origin.at("data", i))
+    closure = Closure(unpacked, platform)
+    # Who names a link wants what it leads to; those that a pattern finds may lead to what is left out on purpose.
+    for path in {moved(p.strip("/")) for p in (*(keep.paths or ()), *(keep.data or ()))} & (wanted | data):
+        target, links = closure.resolve(path)
+        (wanted if path in wanted else data).update(links, [target] if target else ())
     explicit = frozenset(wanted | data)
     if keep.programs is None and keep.paths is None and keep.data is None:
         wanted |= set(tree)
@@ -68,7 +74,6 @@ def select(
         programs: set[str] = set()
         for i, glob in enumerate(keep.programs or ()):
             programs |= matching(tree, glob, keep.origin.at("programs", i))
-        closure = Closure(unpacked, platform)
         wanted |= data | closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
     chosen = {p for p in wanted if p in explicit or not _fits(p, DROPPED)}
     owners = {unpacked.owners[p] for p in chosen if p in unpacked.owners}

@@ -85,7 +85,7 @@ def test_the_machine_has_each_thing_once_and_all_that_is_asked(tmp_path: Path) -
 def test_a_variant_changes_the_components_own_containers_alone(tmp_path: Path) -> None:
     text = "test: {services: [{name: a, image: finback/a}, {name: b, image: finback/b}], expect: [{console: x}]}"
     known = library(tmp_path, a=text, b=QUIET)
-    changed = subject(known.get("a"), {"capabilities": ("CAP_CHOWN",)}, "without CAP_KILL")
+    changed = subject(known.get("a"), lambda _: {"capabilities": ("CAP_CHOWN",)}, "without CAP_KILL")
     assert [i.capabilities for i in changed.proof.services or ()] == [("CAP_CHOWN",), None]
     assert changed.name == "a without CAP_KILL"
 
@@ -101,7 +101,7 @@ def test_sections_bring_components_into_the_machine(tmp_path: Path) -> None:
     assert spec.machine == GuestMachine(cpus=2, tpm=True, secrets={"s": "v"})
     assert one.stand_in is None
     # No item is there that could be changed: the component itself is another.
-    changed = subject(known.get("network"), {"capabilities": ()}, "without CAP_CHOWN").stand_in
+    changed = subject(known.get("network"), lambda _: {"capabilities": ()}, "without CAP_CHOWN").stand_in
     assert changed
     assert changed.definition.label
     assert (changed.definition.label.capabilities, changed.definition.label.readonly) == ((), True)

@@ -159,6 +159,27 @@ def test_drop_wins_over_what_is_kept(keep: str, left: set[str], bench: Bench) ->
 
 
 @pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        ("{paths: [/usr/share/x/a.efi]}", {"a.efi", "b.efi", "c-1.efi"}),
+        ("{data: [/usr/share/x/a.efi]}", {"a.efi", "b.efi", "c-1.efi"}),
+        ("{paths: [/usr/share/x/a*]}", {"a.efi"}),
+        ("{paths: [/usr/share/x/lost.efi]}", {"lost.efi"}),
+    ],
+)
+def test_a_link_that_is_named_brings_what_it_leads_to(keep: str, left: set[str], bench: Bench) -> None:
+    folder = "usr/share/x"
+    files: Files = {
+        f"{folder}/a.efi": "b.efi",
+        f"{folder}/b.efi": f"/{folder}/c-1.efi",
+        f"{folder}/c-1.efi": b"program",
+        f"{folder}/lost.efi": "gone.efi",
+    }
+    paths = bench.paths(f"keep: {keep}\n", {"a": files})
+    assert {p.rpartition("/")[2] for p in paths if p.startswith(f"{folder}/")} == left
+
+
+@pytest.mark.parametrize(
     ("definition", "wanted"),
     [
         ("keep: {programs: [/usr/bin/a, /usr/bin/gone]}\n", "/usr/bin/gone"),
