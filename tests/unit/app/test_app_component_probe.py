@@ -70,7 +70,8 @@ def test_all_in_a_machine_have_the_time_of_the_most_patient(library: Library) ->
 def test_what_a_test_adds_stays_when_a_privilege_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "component.yml").write_text(
-        "summary: s\ncategory: tool\nconfig: {cmd: [w]}\nlabel: {binds: ['/dev:/dev', '/srv:/srv'], net: host, readonly: true, noNewPrivileges: true}\n"
+        "summary: s\ncategory: tool\nconfig: {cmd: [w]}\n"
+        "label: {binds: ['/dev:/dev', '/srv:/srv'], net: host, readonly: true, noNewPrivileges: true}\n"
         "test:\n  services: [{name: a, image: finback/a, binds.add: ['/etc/a.conf:/a.conf']}]\n"
         "  expect: [{console: x}]\n"
     )

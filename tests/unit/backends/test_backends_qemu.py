@@ -32,7 +32,10 @@ def argv(**changes: Any) -> str:
         ({}, "qemu-system-x86_64 -name web -machine q35,sata=off,usb=off,accel=tcg -cpu max -smp 1 -m 1024M -uuid u "),
         ({"architecture": "arm64"}, "qemu-system-aarch64 -name web -machine virt,gic-version=max,accel=tcg -cpu max,"),
         ({"architecture": "riscv64"}, "qemu-system-riscv64 -name web -machine virt,accel=tcg -cpu rv64 "),
-        ({"architecture": "s390x"}, "qemu-system-s390x -name web -machine s390-ccw-virtio,accel=tcg -cpu max,vx=off,vxeh=off "),
+        (
+            {"architecture": "s390x"},
+            "qemu-system-s390x -name web -machine s390-ccw-virtio,accel=tcg -cpu max,vx=off,vxeh=off ",
+        ),
         ({"architecture": "s390x"}, "-device virtio-net-ccw,netdev=net0,mac=52:54:00:01:02:03"),
         ({"architecture": "s390x"}, "-device sclpconsole,chardev=console"),
         ({"accelerator": "kvm"}, "accel=kvm -cpu host"),
