@@ -9,7 +9,6 @@ from finback.spec.model import Item, Spec
 
 NAME = "sealed"
 IMAGE = "finback/sealed-secrets"
-BINDS = ("/dev:/dev", "/etc/finback:/etc/finback:ro", "/run/finback:/run/finback")
 PCRS = (7,)
 
 
@@ -24,9 +23,9 @@ def add(spec: Spec) -> Addition:
         f"{name} {mounts[seal.disk]} {','.join(map(str, sorted(set(PCRS if seal.pcrs is None else seal.pcrs))))}\n"
         for name, seal in found
     ]
-    binds = (*BINDS, *(f"{mount}:{mount}" for mount in sorted(set(mounts.values()))))
+    binds = tuple(f"{mount}:{mount}" for mount in sorted(set(mounts.values())))
     # Whoever needs a secret waits for it, and it is said why it did not come.
-    step = Item(name=NAME, image=IMAGE, binds=binds, on_failure="continue", origin=place)
+    step = Item(name=NAME, image=IMAGE, binds_add=binds, on_failure="continue", origin=place)
     return Addition(early=(step,), texts=(Text(path="sealed", contents="".join(lines), origin=place),))
 
 
