@@ -107,4 +107,4 @@ def test_what_is_sealed_is_kept_by_a_step_after_the_disks() -> None:
     assert text == "a /data 7\nc /run/disks/other 7,11\n"
     step = found.early[-1]
     assert step.on_failure == "continue"
-    assert {"/data:/data", "/run/disks/other:/run/disks/other"} <= set(step.binds or ())
+    assert {"/data:/data", "/run/disks/other:/run/disks/other"} <= set(step.binds_add or ())
