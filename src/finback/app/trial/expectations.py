@@ -24,7 +24,7 @@ FILE_LIMIT = 1 << 20
 # What busybox and runtimes never end with.
 ABSENT = 44
 LOOK = f"""{session.ENTER}
-exec "$@" sh -c '[ -e "$0" ] || [ -L "$0" ] || exit {ABSENT}; [ -d "$0" ] || exec head -c {FILE_LIMIT} "$0"' "$path"
+exec "$@" sh -c '[ -e "$0" ] || [ -L "$0" ] || exit {ABSENT}; [ ! -f "$0" ] || exec head -c {FILE_LIMIT} "$0"' "$path"
 """
 
 
