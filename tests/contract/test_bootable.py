@@ -154,7 +154,8 @@ def test_a_sound_system_is_not_refused_and_nothing_is_said(bench: Bench) -> None
 
 def test_the_checks_are_found_by_name() -> None:
     assert set(CHECKS.names()) >= {
-        "binds", "console", "drivers", "init", "memory", "mount-points", "programs", "sections", "users",
+        "binds", "console", "drivers", "hidden-files", "init", "memory", "mount-points", "programs", "sections",
+        "users",
     }  # fmt: skip
     assert all(CHECKS.summary(name).endswith(".") for name in CHECKS.names())
 
@@ -400,6 +401,18 @@ def test_a_user_that_is_not_mapped(bench: Bench) -> None:
     assert (bench.refused().code, bench.refused().span) == ("F196", at("uid"))
     bench.settings = replace(bench.settings, uid=9)
     bench.run()
+
+
+@pytest.mark.parametrize("path", ["var/lib/web/page", "/run/page", "tmp/page"])
+def test_a_file_that_the_boot_hides(bench: Bench, path: str) -> None:
+    with bench.store.ingest() as ingest:
+        ingest.write(b"page")
+    seen = FilePlan(index=0, path="etc/page", content=ingest.digest, size=4, origin=origin("files"))
+    bench.files = (seen, FilePlan(index=1, path="var/lib/empty", directory=True, origin=origin("files")))
+    assert bench.warnings() == []
+    bench.files = (replace(seen, path=path),)
+    (warning,) = bench.warnings()
+    assert (warning.code, warning.span) == ("F184", at("files"))
 
 
 def test_an_interface_without_a_driver(bench: Bench) -> None:

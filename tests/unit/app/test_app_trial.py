@@ -23,7 +23,7 @@ from finback.app.machine.session import Request, Sink
 from finback.app.machine.timeline import Report
 from finback.app.trial import expectations, junit, observation
 from finback.app.trial import system as trial
-from finback.app.trial.expectations import View, ask, label, ports
+from finback.app.trial.expectations import LOOK, View, ask, label, ports
 from finback.app.trial.observation import Outcome, observe
 from finback.app.trial.system import Trial
 from finback.backends import Forward
@@ -312,6 +312,34 @@ class Guest:
         output(out)
         errors(err)
         return status
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe", "link", "folder"])
+def test_a_file_of_any_kind_is_there(
+    machine: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / kind
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "socket":
+            monkeypatch.chdir(tmp_path)
+            listener.bind(kind)
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "link":
+            path.symlink_to("nowhere")
+        else:
+            path.mkdir()
+        script = LOOK.removeprefix(session.ENTER)
+
+        def execute(_: Running, request: Request, output: Sink, errors: Sink) -> int:
+            words = ["sh", "-c", f"path=$2\nset --\n{script}", *request.words[3:]]
+            done = subprocess.run(words, check=False, capture_output=True, timeout=9)
+            output(done.stdout)
+            errors(done.stderr)
+            return done.returncode
+
+        monkeypatch.setattr(session, "execute", execute)
+        assert ask(Expectation(file=FileState(path=str(path))), View(machine=machine)).holds
 
 
 def test_what_a_file_has(machine: Running, monkeypatch: pytest.MonkeyPatch) -> None:
