@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finback.app.component.probe import Probe
@@ -80,9 +80,20 @@ def record_probe(probe: Probe, architecture: str) -> None:
 
 
 def probed(component: Component) -> Probed | None:
-    """The recorded probe of *component*, if there is one, for whatever state of it."""
+    """The recorded probe of *component*, if there is one, for whatever state of it.
+
+    What it found unneeded, and is `unproven` by now, counts as left alone: a new probe would not try it.
+    """
     path = component.folder / PROBED
-    return load(Probed, _source(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    record = load(Probed, _source(path))
+    words, said = record.unneeded or (), component.definition.unproven or {}
+    if not any(w in said for w in words):
+        return record
+    left = tuple(w for w in words if w not in said)
+    alone = (*(record.untried or ()), *(w for w in words if w in said))
+    return replace(record, passed=not left, unneeded=left or None, untried=alone)
 
 
 def tested(component: Component) -> Tested | None:
