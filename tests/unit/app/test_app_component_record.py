@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from finback.app.component import record
+from finback.app.component.check import check_components
 from finback.app.component.probe import Probe
 from finback.app.component.trial import Verdict
 from finback.app.trial.observation import Outcome
 from finback.app.trial.system import Trial
+from finback.app.workspace import Workspace
+from finback.component import measurement
 from finback.component.bench import subject
 from finback.component.library import Component, Library
 
@@ -68,3 +73,29 @@ def test_what_nothing_can_prove_is_not_held_against_a_probe(
     assert found is not None
     assert found.digest == str(first.proof_digest)
     assert (found.passed, found.needed, found.unneeded, found.untried) == (passed, needed, unneeded, untried)
+
+
+def test_what_was_recorded_of_another_state_is_said(tmp_path: Path) -> None:
+    first = component(tmp_path)
+    record.record_test(verdict(first), "amd64")
+    measurement.record(
+        first,
+        *(
+            measurement.Measurement(
+                architecture=a, digest=str(first.digest), size=1, files=1, programs=1, packages=1, closure_packages=1,
+                closure_size=1,
+            )
+            for a in ("amd64", "arm64")
+        ),
+    )  # fmt: skip
+
+    def said() -> list[tuple[str, str]]:
+        workspace = cast("Workspace", SimpleNamespace(library=Library((tmp_path,))))
+        return [(d.code, d.message) for d in check_components(("a",), (), workspace) if d.code in ("F107", "F108")]
+
+    assert said() == []
+    component(tmp_path, "users: [{name: w, uid: 7}]\n")
+    assert said() == [
+        ("F107", "a has changed since it was measured"),
+        ("F107", "a has changed since its last test"),
+    ]

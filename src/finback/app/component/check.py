@@ -9,6 +9,7 @@ from finback.app.component.record import probed, tested
 from finback.app.workspace import Workspace
 from finback.component.check import check
 from finback.component.library import Component
+from finback.component.measurement import measured
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity
 from finback.ground.platform import Platform
 
@@ -56,6 +57,16 @@ def _records(component: Component) -> Iterator[Diagnostic]:
                 span=record.origin.span,
                 help=f"mend it, then: finback component {command} --record {component.name}",
             )
+    old = [m for m in measured(component).values() if m.digest != str(component.digest)]
+    if old:
+        again = f"--arch {','.join(m.architecture for m in old)} {component.name}"
+        yield Diagnostic(
+            code="F107",
+            message=f"{component.name} has changed since it was measured",
+            span=old[0].origin.span,
+            help=f"finback library build {again}, then finback library measure --record {again}",
+            severity=Severity.WARNING,
+        )
 
 
 def _builds(component: Component, platforms: Sequence[Platform], workspace: Workspace) -> Iterator[Diagnostic]:
