@@ -25,7 +25,8 @@ def test_three_nodes_reach_each_other_and_one_is_reached_from_here(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "s"))
     with Lab(tmp_path, accelerator="tcg") as lab:
-        one, two, three = (lab.node(name, SYSTEM, memory=256, ports=[80]) for name in ("one", "two", "three"))
+        system = shutil.copy(SYSTEM, tmp_path)
+        one, two, three = (lab.node(name, system, memory=256, ports=[80]) for name in ("one", "two", "three"))
         lab.start(timeout=300)
         two.wait_for_service("web", timeout=300)
         for node in (one, three):
