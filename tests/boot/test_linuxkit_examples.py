@@ -100,7 +100,8 @@ class Guest:
 
 def build(folder: Path, name: str, *more: str) -> None:
     """Build the example *name* into *folder*, for a user whose home that is."""
-    shutil.copy(EXAMPLES / f"{name}.yml", folder)
+    for path in EXAMPLES.glob(f"{name}*"):
+        shutil.copy(path, folder)
     env = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": CACHE}
     command = [sys.executable, "-m", "finback", "build", "--library", "--format", "kernel+initrd", *more, f"{name}.yml"]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
