@@ -55,6 +55,10 @@ def test_the_machine_starts_again_when_its_first_process_dies(tmp_path: Path) ->
     holds(tmp_path, "first-process-dies")
 
 
+def test_a_machine_that_feeds_its_watchdog_no_more_starts_again(tmp_path: Path) -> None:
+    holds(tmp_path, "watchdog")
+
+
 @pytest.mark.parametrize("runtime", ["crun", "runc", "containerd"])
 def test_confinement_and_limits(tmp_path: Path, runtime: str) -> None:
     changes = {

@@ -415,6 +415,17 @@ def test_a_file_that_the_boot_hides(bench: Bench, path: str) -> None:
     assert (warning.code, warning.span) == ("F184", at("files"))
 
 
+def test_a_watchdog_without_a_driver(bench: Bench) -> None:
+    bench.cmdline += " finback.watchdog=60"
+    (warning,) = bench.warnings()
+    assert (warning.code, warning.span) == ("F194", at("cmdline"))
+    bench.kernel.append(
+        File(path=f"{MODULES}/modules.dep", content=Inline(b"kernel/drivers/watchdog/softdog.ko.xz:\n"))
+    )
+    bench.events.clear()
+    assert bench.warnings() == []
+
+
 def test_an_interface_without_a_driver(bench: Bench) -> None:
     bench.settings = replace(bench.settings, runtime=Runtime(interfaces=(Interface(name="w", add="wireguard"),)))
     (warning,) = bench.warnings()

@@ -25,6 +25,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
     yield from _roots(subject, found)
     yield from _overlay(subject, found)
     yield from _interfaces(subject, found)
+    yield from _watchdog(subject, found)
 
 
 def _roots(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
@@ -73,6 +74,20 @@ def _interfaces(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
                     help=f"use a kernel with {kind}, or leave the interface out",
                     severity=Severity.WARNING,
                 )
+
+
+def _watchdog(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
+    """Without hardware that is one, finback/init takes Linux's own."""
+    kernel = subject.system.plan.kernel
+    asked = kernel is not None and any(w.startswith("finback.watchdog=") for w in kernel.cmdline.split())
+    if kernel is not None and asked and not found.has("softdog"):
+        yield Diagnostic(
+            code="F194",
+            message="the kernel has no softdog, and a machine without a watchdog of its own is not restarted",
+            span=kernel.origin.at("cmdline"),
+            help="use a kernel with it, such as finback/kernel, or leave `finback.watchdog=` out",
+            severity=Severity.WARNING,
+        )
 
 
 CHECK = check
