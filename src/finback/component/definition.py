@@ -28,7 +28,7 @@ class Keep:
     With none of `programs`, `paths` and `data`, everything stays but documentation, manual pages, locales, and
     lintian's and other tools' data. With any, only what they name stays, and with `programs` also each ELF program's
     interpreter and the shared libraries that it needs, found as ld.so would find them. In any case the copyright files
-    of the packages stay of which anything does.
+    of the packages stay of which anything does. `PATH [amd64 arm64]` restricts a path to architectures.
     """
 
     programs: tuple[str, ...] | None = None

@@ -5,6 +5,14 @@ from __future__ import annotations
 import functools
 import re
 
+_RESTRICTED = re.compile(r"(.*\S) +\[([!a-z0-9 -]+)\]")
+
+
+def parted(text: str) -> tuple[str, str]:
+    """The glob of ``GLOB`` or ``GLOB [amd64 arm64]``, and to which architectures it is restricted: ``""``, to none."""
+    found = _RESTRICTED.fullmatch(text)
+    return (found[1], found[2]) if found else (text, "")
+
 
 @functools.lru_cache(maxsize=4096)
 def pattern(glob: str) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finback.component.definition import Definition, Keep
-from finback.component.glob import pattern
+from finback.component.glob import parted, pattern
 from finback.debian.relation import restricted
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
@@ -239,7 +239,7 @@ def _check_groups(definition: Definition) -> Iterator[Diagnostic]:
 
 def _check_patterns(definition: Definition) -> Iterator[Diagnostic]:
     keep = definition.keep or Keep()
-    found = [(text, keep.origin.at(f, i)) for f in ("programs", "paths", "data", "drop")
+    found = [(parted(text)[0], keep.origin.at(f, i)) for f in ("programs", "paths", "data", "drop")
              for i, text in enumerate(getattr(keep, f) or ())]  # fmt: skip
     found += [(c.of, c.origin.at("of")) for c in definition.concatenate or ()]
     for text, span in found:

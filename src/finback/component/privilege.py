@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finback.component.definition import Definition, ImageConfig, Keep
+from finback.component.glob import parted
 from finback.ground.source import Span
 from finback.spec.capability import CAPABILITIES
 from finback.spec.model import Settings
@@ -98,7 +99,7 @@ def _places(label: Settings) -> Iterator[Privilege]:
 def _shell(definition: Definition) -> Iterator[Privilege]:
     keep = definition.keep or Keep()
     scripts = any((f.contents or "").startswith("#!/bin/sh") for f in definition.files or ())
-    for i, program in enumerate(keep.programs or ()):
+    for i, (program, _) in enumerate(map(parted, keep.programs or ())):
         if program.rpartition("/")[2] in SHELLS and not scripts:
             yield Privilege(word="shell", meaning=f"has a shell, {program}", span=keep.origin.at("programs", i))
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from finback.component.closure import Closure
 from finback.component.definition import Keep
-from finback.component.glob import pattern
+from finback.component.glob import parted, pattern
 from finback.component.merged_usr import moved
 from finback.component.unpack import Unpacked
+from finback.debian.relation import applies
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
 from finback.ground.source import Span
@@ -56,15 +57,16 @@ def select(
     """
     tree = unpacked.tree
     keep = keep or Keep()
+    named = {f: _meant(getattr(keep, f), platform) for f in ("programs", "paths", "data", "drop")}
     wanted: set[str] = set()
-    for i, glob in enumerate(keep.paths or ()):
+    for i, glob in named["paths"]:
         wanted |= matching(tree, glob, keep.origin.at("paths", i))
     data: set[str] = set()
-    for i, glob in enumerate(keep.data or ()):
+    for i, glob in named["data"]:
         data |= matching(tree, glob, keep.origin.at("data", i))
     closure = Closure(unpacked, platform)
     # Who names a link wants what it leads to; those that a pattern finds may lead to what is left out on purpose.
-    for path in {moved(p.strip("/")) for p in (*(keep.paths or ()), *(keep.data or ()))} & (wanted | data):
+    for path in {moved(p.strip("/")) for _, p in named["paths"] + named["data"]} & (wanted | data):
         target, links = closure.resolve(path)
         (wanted if path in wanted else data).update(links, [target] if target else ())
     explicit = frozenset(wanted | data)
@@ -72,13 +74,20 @@ def select(
         wanted |= set(tree)
     else:
         programs: set[str] = set()
-        for i, glob in enumerate(keep.programs or ()):
+        for i, glob in named["programs"]:
             programs |= matching(tree, glob, keep.origin.at("programs", i))
         wanted |= data | closure.of({*programs, *(p for p in wanted if closure.is_elf(p))})
     chosen = {p for p in wanted if p in explicit or not _fits(p, DROPPED)}
     owners = {unpacked.owners[p] for p in chosen if p in unpacked.owners}
     chosen |= licences(unpacked, owners.union(contributors), platform)
-    return {p: tree[p] for p in sorted(_with_parents((p for p in chosen if not _fits(p, keep.drop or ())), tree))}
+    dropped = tuple(glob for _, glob in named["drop"])
+    return {p: tree[p] for p in sorted(_with_parents((p for p in chosen if not _fits(p, dropped)), tree))}
+
+
+def _meant(texts: Iterable[str] | None, platform: Platform) -> list[tuple[int, str]]:
+    """The globs that *platform* is meant by, and where in the list they stand."""
+    found = ((i, *parted(text)) for i, text in enumerate(texts or ()))
+    return [(i, glob) for i, glob, only in found if applies(only, platform.names.debian)]
 
 
 def licences(unpacked: Unpacked, packages: Iterable[str], platform: Platform) -> set[str]:

@@ -152,6 +152,11 @@ TREE: Files = {"usr/bin/a": b"a", "usr/share/a/x": b"x", "usr/share/a/deep/y": b
         ("{programs: [/usr/bin/a], drop: [/usr/bin/a], paths: [/usr/share/a/x]}", {"usr/share/a/x"}),
         ("{paths: [/usr/share/**/x]}", {"usr/share/a/x"}),
         ("{paths: [/usr/share/a/**/x]}", {"usr/share/a/x"}),
+        ('{paths: ["/usr/share/a/[xz] [amd64 arm64]", "/usr/share/man/a.1 [s390x]"]}', {"usr/share/a/x"}),
+        (
+            '{programs: ["/usr/bin/none [!amd64]"], paths: ["/usr/share/a/**"], drop: ["/usr/share/a/x [arm64]"]}',
+            {"usr/share/a/x", "usr/share/a/deep/y"},
+        ),
     ],
 )
 def test_drop_wins_over_what_is_kept(keep: str, left: set[str], bench: Bench) -> None:
@@ -361,6 +366,7 @@ def test_a_faulty_module(data: bytes, bench: Bench) -> None:
         ("users: [{name: a, uid: 1, groups: [b]}]\n", "F049", 2),
         ("keep: {programs: [/a]}\nkernel: {modules: []}\n", "F049", 2),
         ("keep:\n  drop: ['/[z-a]']\n", "F040", 3),
+        ("keep:\n  drop: ['/[z-a] [amd64]']\n", "F040", 3),
         ("concatenate: [{path: /a, of: b}]\n", "F040", 2),
     ],
 )
