@@ -17,6 +17,7 @@ from finback.spec.supervision import FailurePolicy
 Bus = Literal["virtio", "nvme", "sata", "scsi", "usb", "mmc", "xen", "dasd"]
 Filesystem = Literal["ext4", "xfs", "btrfs", "vfat", "swap"]
 Repair = Literal["safe", "all", "none"]
+Emptiness = Literal["read", "sample"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,9 @@ class Disk(Place):
     """Which disk it may be. Default: any. The first in the order of the kernel's names is taken."""
     partitions: tuple[Partition, ...] | None = None
     """Its partitions in their order, instead of the one that the keys here describe."""
+    emptiness: Emptiness | None = None
+    """How it is made sure that a disk without any signature is empty before anything is made on it: `read`, all of it;
+    `sample`, its first and last 256 MiB, and the first MiB of each GiB between. Default: read."""
     optional: bool | None = None
     """The machine may lack the disk: nothing is mounted then, and its volumes are in memory. Default: false."""
     on_failure: FailurePolicy | None = key("onFailure")

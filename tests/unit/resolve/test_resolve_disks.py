@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from finback.ground.source import Source
 from finback.resolve.sections import Addition, addition
 from finback.spec.decode import load
@@ -15,6 +17,7 @@ disks:
     match: {serial: "A 1", bus: nvme, minSize: 1G, maxSize: 2T}
     onFailure: reboot
     timeout: 60
+    emptiness: sample
     partitions:
       - {name: swap, size: 512M, filesystem: swap, encryption: {keyFile: /run/k}}
       - {name: logs, size: 1G, filesystem: xfs, mount: /var/log, options: [noexec], repair: all}
@@ -46,7 +49,7 @@ def test_its_command_says_everything() -> None:
     first, second = words(WHOLE)
     assert first == [
         "/usr/lib/finback/disk", "data", "serial=A 1", "bus=nvme", f"max={2 << 40}",
-        f"min={1554 << 20}", "wait=10",
+        f"min={1554 << 20}", "wait=10", "emptiness=sample",
         "part", "place=swap", "size=512", "filesystem=swap", "label=swap", "repair=safe", "key_file=/run/k",
         "part", "place=logs", "size=1024", "filesystem=xfs", "label=logs", "mount=/var/log", "options=noexec",
         "repair=all",
@@ -78,16 +81,16 @@ def test_words_reach_the_script_unchanged(tmp_path: Path) -> None:
     script = (
         f'{each}\n{reading}\nshow() {{ printf "%s|" "$number" "$place" "$size" "$mount" "$options" "$pcrs"; echo; }}\n'
     )
-    script += 'printf "%s|" "$role" "$serial" "$with_label" "$min" "$count"; echo\neach show\n'
+    script += 'printf "%s|" "$role" "$serial" "$with_label" "$min" "$emptiness" "$count"; echo\neach show\n'
     (tmp_path / "script").write_text(script)
     for given, expected in zip(
         words(WHOLE),
         [
             (
-                f"data|A 1||{1554 << 20}|3|\n1|swap|512||||\n2|logs|1024|/var/log|noexec||\n"
+                f"data|A 1||{1554 << 20}|sample|3|\n1|swap|512||||\n2|logs|1024|/var/log|noexec||\n"
                 "3|a-name-that-is-long||/run/disks/a-name-that-is-long|nosuid,nodev|7,9|\n"
             ),
-            "old||it's $(here)|0|1|\n1|old||/run/disks/old|||\n",
+            "old||it's $(here)|0|read|1|\n1|old||/run/disks/old|||\n",
         ],
         strict=True,
     ):
@@ -95,6 +98,41 @@ def test_words_reach_the_script_unchanged(tmp_path: Path) -> None:
             ["sh", tmp_path / "script", *given[1:]], capture_output=True, text=True, check=True, timeout=20
         )
         assert done.stdout == expected
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("emptiness", "size", "at", "empty"),
+    [
+        ("read", 2000 * MIB, None, True),
+        ("read", 2000 * MIB + 512, 2000 * MIB + 511, False),
+        ("read", 2000 * MIB, 1000 * MIB, False),
+        ("sample", 2000 * MIB, None, True),
+        ("sample", 2000 * MIB, 256 * MIB - 1, False),
+        ("sample", 2000 * MIB, 257 * MIB - 1, False),
+        ("sample", 2000 * MIB, 257 * MIB, True),
+        ("sample", 2000 * MIB, 1024 * MIB, False),
+        ("sample", 2000 * MIB, 1025 * MIB, True),
+        ("sample", 2000 * MIB, 1744 * MIB - 1, True),
+        ("sample", 2000 * MIB, 1744 * MIB, False),
+        ("sample", 2000 * MIB + 512, 2000 * MIB + 511, False),
+        ("sample", 100 * MIB, 50 * MIB, False),
+        ("sample", 300 * MIB, 299 * MIB, False),
+        ("sample", 5 << 30, 3 << 30, False),
+    ],
+)
+def test_a_disk_is_empty(tmp_path: Path, emptiness: str, size: int, at: int | None, empty: bool) -> None:
+    disk = tmp_path / "disk"
+    with disk.open("wb") as out:
+        out.truncate(size)
+        if at is not None:
+            out.seek(at)
+            out.write(b"x")
+    script = f". {SCRIPTS}/find\nemptiness={emptiness}\nzeros {disk} {size}\n"
+    done = subprocess.run(["sh", "-c", script], check=False, timeout=60)
+    assert (done.returncode == 0) == empty
 
 
 def test_what_is_sealed_is_kept_by_a_step_after_the_disks() -> None:

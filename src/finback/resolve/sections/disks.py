@@ -79,6 +79,7 @@ def _rules(disk: Disk) -> Iterator[tuple[str, object]]:
         yield "min", asked
     yield "wait", WAIT if disk.wait is None else disk.wait
     yield "optional", "yes" if disk.optional else ""
+    yield "emptiness", "" if disk.emptiness == "read" else disk.emptiness
 
 
 def _place(place: Disk | Partition) -> Iterator[tuple[str, object]]:
