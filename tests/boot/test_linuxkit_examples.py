@@ -304,6 +304,9 @@ def test_an_example_starts_its_services(name: str, tmp_path: Path) -> None:
     spec = load_inputs(Inputs(files=(str(EXAMPLES / f"{name}.yml"),)), Workspace(emit=silent))
     wanted = {s.name for s in spec.services or ()} - set(ELSEWHERE) - ({"sshd"} if name in KEYLESS else set())
     data = json.dumps(KEYS).encode()
+    # Others take the user's own.
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_rsa.pub").write_text("ssh-rsa AAAA nobody\n")
     with running(tmp_path, name, memory=2048, disks=NEEDED.get(name, ()), data=data) as guest:
 
         def all_have_come_up() -> bool:
