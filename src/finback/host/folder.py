@@ -57,7 +57,7 @@ def locked(path: Path) -> Iterator[bool]:
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:
-    """Remove files from *folder*; those that are not there are no matter.
+    """Remove files and folders from *folder*; those that are not there are no matter.
 
     Raises:
         FinbackError: F404 not permitted, F405 any other trouble.
@@ -65,7 +65,10 @@ def sweep(folder: Path, names: Iterable[str]) -> None:
     """
     for name in names:
         try:
-            (folder / name).unlink(missing_ok=True)
+            if (folder / name).is_dir() and not (folder / name).is_symlink():
+                shutil.rmtree(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
         except OSError as failure:
             raise failed(folder / name, failure) from None
 

@@ -125,10 +125,9 @@ CAUSES = (
     ),
     Cause(
         code="F732",
-        topic="device",
-        pattern=r"finback: \d+-network: (\S+): there is no such device; there are: (.*?)\s*$",
-        says="no device of this machine is {1}; it has {2}",
-        at=("network",),
+        pattern=r"finback: (\d+-network): (\S+): there is no such device; there are: (.*?)\s*$",
+        says="no device of this machine is {2}; it has {3}",
+        at=("interfaces",),
         help="mind the interface's `match`, and that the kernel has the card's driver",
     ),
     Cause(
@@ -174,7 +173,7 @@ CAUSES = (
     Cause(
         code="F752",
         pattern=r"finback: (\S+): (?:its registers \S+ are not what they were|the machine has no TPM)",
-        says="the TPM does not give out the key of {1}",
+        says="the TPM keeps the key of the disk to itself",
         at=("encryption",),
         help="give the machine its TPM, `finback run --tpm`; after a change of firmware a second key opens the disk",
     ),

@@ -9,6 +9,7 @@ from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
 from finback.spec.disk import Disk
 from finback.spec.model import Item, Spec
+from finback.spec.networking import Networking
 
 # What terminals act upon.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\x20-\x7e\xa0-\U0010ffff]")
@@ -64,9 +65,11 @@ def _item_span(spec: Spec, identity: str, steps: tuple[str, ...]) -> Span | None
     return item.origin.at(*(steps or ("name",)))
 
 
-def _item(spec: Spec, identity: str) -> Item | Disk | None:
+def _item(spec: Spec, identity: str) -> Item | Disk | Networking | None:
     """The item that the guest calls so: a service by its name, a step by its place and name."""
     number, _, name = identity.partition("-")
+    if number.isdecimal() and name == "network" and spec.network is not None:
+        return spec.network
     for disk in spec.disks or ():
         if number.isdecimal() and name == f"disk-{disk.name}":
             return disk

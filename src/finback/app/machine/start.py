@@ -88,6 +88,8 @@ class Request:
     reboot: bool = True
     appends: bool = False
     """Console and timeline of the runs before are kept, and added to."""
+    anew: bool = False
+    """What the machine itself remembers, its TPM and its firmware's variables, is forgotten first."""
     switches: tuple[Path, ...] = ()
     """Sockets of switches; a network card for each, beside the one of `networking`."""
     slots: int = 0
@@ -336,6 +338,9 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
         if machine.sockets != machine.state:
             folder.make_private(machine.sockets.parent)
             folder.make_private(machine.sockets)
+        companions = BACKENDS.get(request.backend).companions(machine)
+        if request.anew:
+            folder.sweep(machine.state, (VARIABLES, *(c.state.name for c in companions if c.state != machine.state)))
         for disk in machine.disks:
             drive.make(disk)
         if machine.memory_file is not None:
@@ -358,7 +363,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             detached=not machine.foreground,
         )
         machines.remember(running)
-        with companion.beside(running, BACKENDS.get(request.backend).companions(machine)):
+        with companion.beside(running, companions):
             yield running
 
 

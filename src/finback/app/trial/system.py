@@ -167,7 +167,7 @@ def completed(spec: Spec) -> tuple[Expectation, ...]:
 
 
 def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
-    """Boot *built* and ask its tests. The machine's folder is *state*; its disks are new."""
+    """Boot *built* and ask its tests. The machine's folder is *state*; its disks, TPM and firmware's variables are new."""
     begun = clock.monotonic()
     try:
         request = _request(built, options.accelerator, state)
@@ -175,7 +175,7 @@ def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Cal
             machine = run.start(request, emit)
             try:
                 asked = tuple(t for t in built.tests if t.size is None)
-                again = replace(request, appends=True)
+                again = replace(request, appends=True, anew=False)
                 seen = observe(asked, machine, lambda: run.start(again, emit), cancelled, hurried=built.hurried)
                 outcomes = (*_weighed(built), *seen)
             finally:
@@ -218,6 +218,7 @@ def _request(built: Built, accelerator: str, state: Path) -> run.Request:
         ),
         accelerator=accelerator,
         state=state,
+        anew=True,
         # A restart that the tests do not ask for is the end of the boot.
         reboot=False,
     )
