@@ -332,6 +332,11 @@ def test_encryption_by_the_tpm(make: Maker) -> None:
     guest = make("tpm", ENCRYPTED.replace("KEY", "tpm2: {pcrs: [7, 15]}"))
     assert guest.boot("d.img,size=80M", script=WRITE, options=("--tpm",)) == "1\n"
     assert guest.boot("d.img", script=WRITE, options=("--tpm",)) == "2\n"
+    # Power cuts are no wrong guesses.
+    for lines in range(3, 9):
+        guest.start("d.img", options=("--tpm",))
+        assert guest.asked(f"{WRITE}; sync") == f"{lines}\n"
+        guest.finback("stop", "tpm", "--timeout", "0")
     # swtpm ends with the machine.
     assert not (guest.state / "tpm.pid").exists()
     # In another machine the disk stays shut.

@@ -167,7 +167,7 @@ def completed(spec: Spec) -> tuple[Expectation, ...]:
 
 
 def boot(built: Built, options: Options, state: Path, emit: Emit, cancelled: Callable[[], bool]) -> Trial:
-    """Boot *built* and ask its tests. The machine's folder is *state*; its disks, TPM and firmware's variables are new."""
+    """Boot *built* and ask its tests. The machine's folder is *state*; its disks and its TPM are new."""
     begun = clock.monotonic()
     try:
         request = _request(built, options.accelerator, state)
