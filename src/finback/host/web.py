@@ -8,6 +8,7 @@ Source: RFC 9110, HTTP semantics.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from finback.host.transfer import BrokenError, Transfer, TransientError, paced
 if TYPE_CHECKING:
     from finback.host.connection import Pools
 
+_IMPORTING = threading.Lock()
 REDIRECTS = 5
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -150,6 +152,7 @@ class Client:
     @contextmanager
     def _sent(self, request: Request, guard: Guard | None) -> Iterator[tuple[str, Any]]:
         """The answer's head; redirects are followed, and one challenge is answered."""
+        _import()
         from urllib3.exceptions import HTTPError
 
         response: Any = None
@@ -274,6 +277,12 @@ def _drain(response: Any) -> None:
         response.release_conn()
     else:
         response.close()
+
+
+def _import() -> None:
+    """Import urllib3, by one thread alone: its modules import one another, and two that begin at once stop there."""
+    with _IMPORTING:
+        import finback.host.connection  # noqa: F401
 
 
 def _origin(url: str) -> tuple[str, str, int]:

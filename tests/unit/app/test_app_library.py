@@ -88,6 +88,19 @@ def test_a_build_goes_on_where_it_was(bench: Bench) -> None:
     assert {o.job.name: o.fresh for o in bench.build().outcomes} == {"zz-one": False, "zz-two": True}
 
 
+def test_a_definition_that_makes_the_same_image_is_known(bench: Bench) -> None:
+    bench.define({"zz-one": GOOD})
+    (first,) = bench.build().outcomes
+    bench.define({"zz-one": f"keep: {{drop: [/usr/share/none]}}\n{GOOD}"})
+    (second,) = bench.build().outcomes
+    assert first.pin is not None
+    assert second.pin is not None
+    known = built(second.job, bench.workspace().store)
+    assert (second.fresh, first.pin.digest) == (False, second.pin.digest)
+    assert known is not None
+    assert known.definition == second.pin.definition != first.pin.definition
+
+
 def test_what_is_published_is_what_is_built(bench: Bench) -> None:
     bench.define({"zz-good": GOOD, "zz-arm": FOR_ARM})
     report = bench.build(AMD64, ARM64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,3 +147,43 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(FinbackError) as failure:
         Client(SHORT).ask(Request(url=url), limit=1)
     assert failure.value.diagnostics[0].code == "F203"
+
+
+def test_one_thread_alone_imports_what_imports_itself_in_circles() -> None:
+    script = """
+import sys, threading, time
+from finback.ground.diagnostic import FinbackError
+from finback.host.patience import Patience
+from finback.host.web import Client, Request
+
+class Slow:
+    importers = set()
+
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("urllib3"):
+            self.importers.add(threading.get_ident())
+            time.sleep(0.005)
+
+assert "urllib3" not in sys.modules
+sys.meta_path.insert(0, Slow())
+said = []
+
+def ask():
+    for _ in range(3):
+        try:
+            Client(Patience(attempts=1, connect=1, read=1)).ask(Request(url="http://127.0.0.1:1/"), limit=1)
+        except FinbackError as failure:
+            said.append(failure.diagnostics[0].code)
+
+threads = [threading.Thread(target=ask) for _ in range(40)]
+for thread in threads:
+    # The next begins when some of it is there.
+    thread.start()
+    time.sleep(0.002)
+for thread in threads:
+    thread.join()
+assert said == ["F201"] * 120, said
+assert len(Slow.importers) == 1
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -158,8 +158,8 @@ def _one(job: Job) -> Outcome:
         assert pin.digest is not None
         size = sum(layer.size for layer in image.load(store, pin.digest).layers)
         fresh = before is None or before.digest != pin.digest
-        if fresh:
-            store.remember(_key(job), lock.describe(pin))
+        # Also when the image is the same: the definition that it was made by may not be.
+        store.remember(_key(job), lock.describe(pin))
     except FinbackError as failure:
         return Outcome(job=job, problems=failure.diagnostics)
     return Outcome(job=job, pin=pin, size=size, fresh=fresh, seconds=clock.monotonic() - began)
