@@ -8,7 +8,6 @@ Source: RFC 9110, HTTP semantics.
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from finback.host.transfer import BrokenError, Transfer, TransientError, paced
 if TYPE_CHECKING:
     from finback.host.connection import Pools
 
-_IMPORTING = threading.Lock()
 REDIRECTS = 5
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -152,7 +150,9 @@ class Client:
     @contextmanager
     def _sent(self, request: Request, guard: Guard | None) -> Iterator[tuple[str, Any]]:
         """The answer's head; redirects are followed, and one challenge is answered."""
-        _import()
+        # All of urllib3 before any part of it: its modules import one another, and threads that began with different
+        # ones could stop there.
+        import finback.host.connection  # noqa: F401, I001
         from urllib3.exceptions import HTTPError
 
         response: Any = None
@@ -277,12 +277,6 @@ def _drain(response: Any) -> None:
         response.release_conn()
     else:
         response.close()
-
-
-def _import() -> None:
-    """Import urllib3, by one thread alone: its modules import one another, and two that begin at once stop there."""
-    with _IMPORTING:
-        import finback.host.connection  # noqa: F401
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -1,6 +1,6 @@
 """A file of the spec can be seen once the machine runs: not in the folders over which the boot mounts memory.
 
-Source: compat of LinuxKit's init, which mounts a tmpfs at /run, /tmp and /var; finback/init does the same.
+Source: LinuxKit's rc.init, which mounts a tmpfs at /run, /tmp and /var; finback/init does the same.
 """
 
 from __future__ import annotations
