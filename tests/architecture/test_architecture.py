@@ -36,7 +36,6 @@ def test_module(path: Path) -> None:
     text = path.read_text()
     module = ast.parse(text)
     assert ast.get_docstring(module), "a module opens with what it is for"
-    assert len(text.splitlines()) <= 400
     assert path.stem not in ("utils", "helpers", "common", "base", "manager", "misc")
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef):
