@@ -24,7 +24,7 @@ MACHINES = {
 }
 SECONDS = 400.0
 
-pytestmark = [pytest.mark.boot, pytest.mark.archive, pytest.mark.slow, pytest.mark.xdist_group("boot")]
+pytestmark = [pytest.mark.boot, pytest.mark.archive, pytest.mark.slow]
 
 
 def finback(folder: Path, *arguments: str, **env: str) -> str:

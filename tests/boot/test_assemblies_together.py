@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
     pytest.mark.slow,
-    pytest.mark.xdist_group("boot"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
 ]
 

@@ -20,7 +20,6 @@ LIMIT = 80.0
 pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
-    pytest.mark.xdist_group("boot"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
 ]
 # Steps that say what the root is, and that it can't be written.

@@ -16,13 +16,12 @@ from finback.component.library import Library
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Library((ROOT / "components",))
-SHARE = 16
+SHARE = 8
 
 pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
     pytest.mark.slow,
-    pytest.mark.xdist_group("boot"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
 ]
 

@@ -24,7 +24,6 @@ SECONDS = 300
 pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
-    pytest.mark.xdist_group("boot"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
 ]
 

@@ -70,7 +70,7 @@ pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
     pytest.mark.slow,
-    pytest.mark.xdist_group("boot"),
+    pytest.mark.xdist_group("formats"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
     pytest.mark.skipif(not any(f.is_dir() for f in firmware.FOLDERS), reason="no UEFI firmware"),
 ]

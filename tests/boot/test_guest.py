@@ -19,7 +19,6 @@ SYSTEMS = Path(__file__).parent / "systems"
 pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
-    pytest.mark.xdist_group("boot"),
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU"),
 ]
 

@@ -53,7 +53,7 @@ pytestmark = [
     pytest.mark.boot,
     pytest.mark.archive,
     pytest.mark.slow,
-    pytest.mark.xdist_group("boot"),
+    pytest.mark.xdist_group("packages"),
     *(pytest.mark.skipif(not shutil.which(p), reason=f"no {p}") for p in PROGRAMS),
     pytest.mark.skipif(not any(f.is_dir() for f in firmware.FOLDERS), reason="no UEFI firmware"),
 ]

@@ -96,7 +96,6 @@ def free_port() -> int:
 
 @pytest.mark.boot
 @pytest.mark.archive
-@pytest.mark.xdist_group("boot")
 @pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="no QEMU")
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_commands_work_in_their_order(page: Path, tmp_path: Path) -> None:
