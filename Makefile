@@ -5,8 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # Boots are short, and two at a time are what a small machine bears.
 PYTEST := $(BIN)/python -m pytest
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all bench lint setup system clean
+.PHONY: demo test test-all bench lint setup system update-dependencies clean
 
 demo: setup
 	$(BIN)/python scripts/demo.py
@@ -28,10 +29,18 @@ setup: system $(VENV)/.ready
 system:
 	@sh scripts/setup-system $(PYTHON)
 
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --require-hashes --requirement requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# The newest versions of all dependencies that pyproject.toml allows, for every platform, and the page that lists them.
+update-dependencies: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade --generate-hashes --no-header \
+		--output-file requirements.txt pyproject.toml
+	$(MAKE) setup
+	$(BIN)/python scripts/dependencies.py
 
 clean:
 	rm -rf $(VENV) build dist
