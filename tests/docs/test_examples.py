@@ -25,7 +25,7 @@ from finback.spec.decode import load
 from finback.spec.load import load_files
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "HACKING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")])
 # What sets a checkout up is run by whoever runs the tests.
 SETUP = ("make ", "git ", "python3 -m venv", "pip ")
 SECONDS = 300.0
