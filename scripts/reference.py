@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from finback.app import assembly
 from finback.app.component import record as component_record
+from finback.app.settings import Settings
 from finback.cli import cli
 from finback.component.library import Component, Library
 from finback.component.measurement import measured
@@ -39,6 +41,44 @@ EDITS = """\
 `${params.NAME}` in a value stands for a param. A list `NAME` that an extended or earlier file has is edited by
 `NAME.remove`, `NAME.replace`, `NAME.merge`, `NAME.before`, `NAME.after` and `NAME.add`: see
 [how to extend a file](../how-to/extend.md)."""
+CONFIGURATION = """\
+finback needs no configuration. What a user sets once is in `$XDG_CONFIG_HOME/finback/config.yml`, usually
+`~/.config/finback/config.yml`. An environment variable of the same meaning takes precedence over the file, and an
+option on the command line over both."""
+# Every variable that the code reads, by what it is for.
+VARIABLES = {
+    "Debian's archive": {
+        "FINBACK_MIRROR": "URL of a Debian mirror. Overrides `mirror`.",
+        "FINBACK_SECURITY_MIRROR": "URL of a mirror of the security archive. Overrides `securityMirror`.",
+        "FINBACK_KEYRING": "OpenPGP keyring that must have signed the archive. Overrides `keyring`.",
+        "FINBACK_SUITE": "Debian suite of components. Overrides `suite`, but not `suites` of an architecture.",
+        "FINBACK_CHECK_VALID_UNTIL": "`false` accepts an expired archive with a warning. Overrides `checkValidUntil`.",
+    },
+    "Components and images": {
+        "FINBACK_LIBRARY": "Folders of components, separated as in `PATH`. Overrides `library`.",
+        "FINBACK_LIBRARY_FROM": "Where finback's components are published. Overrides `libraryFrom`.",
+        "LINUXKIT_MIRROR": "Mirrors of registries as LinuxKit takes them: `REGISTRY=URL`, separated by commas.",
+        "SOURCE_DATE_EPOCH": "The time of all files that a build makes, in seconds since 1970.",
+    },
+    "Registries and engines": {
+        "REGISTRY_AUTH_FILE": "File with the credentials of registries, as Podman and skopeo use it.",
+        "DOCKER_CONFIG": "Folder with Docker's `config.json`, which has credentials. Default: `~/.docker`.",
+        "DOCKER_HOST": "Socket of the Docker engine that `docker-daemon:` and `build --docker` ask: `unix:///PATH`.",
+        "http_proxy, https_proxy, all_proxy": "Proxies. In capitals too, except `http_proxy`.",
+        "no_proxy": "Hosts and domains that are reached without a proxy, separated by commas. In capitals too.",
+    },
+    "Folders": {
+        "XDG_CACHE_HOME": "The store is in `finback` below it. Default: `~/.cache`.",
+        "XDG_CONFIG_HOME": "`config.yml` is in `finback` below it. Default: `~/.config`.",
+        "XDG_STATE_HOME": "Machines keep their state in `finback` below it. Default: `~/.local/state`.",
+        "XDG_RUNTIME_DIR": "Sockets of machines are in `finback` below it. Default: a folder of the user in `/tmp`.",
+    },
+    "The terminal": {
+        "FINBACK_PROGRESS": "How progress is shown, as `--progress` takes it.",
+        "FINBACK_CACHE, LINUXKIT_CACHE": "Folder of the store, as `--cache` takes it.",
+        "TERM": "What the terminal understands. It is handed to the guest by `finback shell`.",
+    },
+}
 REFERENCE = ROOT / "docs" / "reference"
 
 
@@ -59,6 +99,29 @@ def yaml_page() -> str:
             lines.append(f"| `{key}`{' (required)' if key in required else ''} | {text} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def configuration_page() -> str:
+    """Every key of the configuration file, from its model, and every environment variable."""
+    whole = schema(Settings)
+    lines = ["# Configuration", "", "Made from the model by `scripts/reference.py`.", "", CONFIGURATION, ""]
+    lines += ["## The file", "", "| key | meaning |", "|---|---|", *_keys(whole)]
+    lines += ["", "Each element of `registries`:", "", "| key | meaning |", "|---|---|"]
+    lines += [*_keys(whole["$defs"]["RegistrySettings"]), "", "```yaml", "registries:", "  - name: docker.io"]
+    lines += ["    mirrors: [https://mirror.example.com]", "  - name: registry.example.com:5000", "    insecure: http"]
+    lines += ["```", "", "## Environment variables", ""]
+    for title, variables in VARIABLES.items():
+        lines += [f"### {title}", "", "| variable | meaning |", "|---|---|"]
+        for names, meaning in variables.items():
+            lines.append(f"| {', '.join(f'`{n}`' for n in names.split(', '))} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _keys(part: dict[str, Any]) -> Iterator[str]:
+    for key, value in part["properties"].items():
+        if not value.get("description", "").startswith(EDIT) and "." not in key:
+            yield f"| `{key}` | {value.get('description', '').replace('|', BAR)} |"
 
 
 def components_page() -> str:
@@ -185,7 +248,7 @@ def main() -> int:
     """Write the pages, or compare them."""
     stale = []
     pages = {"yaml.md": yaml_page, "components.md": components_page, "commands.md": commands_page,
-             "assemblies.md": assemblies_page}  # fmt: skip
+             "assemblies.md": assemblies_page, "configuration.md": configuration_page}  # fmt: skip
     for name, make in pages.items():
         text = make()
         path = REFERENCE / name
