@@ -22,9 +22,13 @@ from finback.spec.schema import EDIT, schema
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = """\
 Results go to standard output, everything else to standard error. `finback --progress` is `auto`, `tty`, `plain`,
-`json` or `quiet`; `-q` is the last. Exit status: 1 a spec, an image or the lock is wrong, 2 the command line,
-3 something could not be reached, 4 a signature or a digest does not hold, 5 the store, an output or this machine,
-6 a machine that was run."""
+`json` or `quiet`; `-q` is the last. `auto` draws progress on a terminal, and writes plain lines to anything else, to a
+terminal that can't move its cursor (`TERM=dumb`), and where `CI` is set. `NO_COLOR` turns colours off. What a guest
+writes (`exec`, `logs`, `status`) is shown on a terminal without its escape sequences and control characters, and goes
+to files and pipes as it is; `shell` and `exec --tty` are sessions of a terminal and change nothing.
+
+Exit status: 1 a spec, an image or the lock is wrong, 2 the command line, 3 something could not be reached, 4 a
+signature or a digest does not hold, 5 the store, an output or this machine, 6 a machine that was run."""
 ASSEMBLIES = """\
 `finback assembly list` shows them, `assembly show NAME` prints one, and `assembly new FOLDER --from NAME` begins a
 system of your own with it. `finback test` boots one and asks what its `tests` say. "At most" is what kernel and initrd

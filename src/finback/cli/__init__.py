@@ -35,6 +35,24 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_level(args))
+
+    def _with_level(self, args: list[str]) -> list[str]:
+        """*args* with a number after a `-v` before the command that has none, as in `-v build` and `-vv build`."""
+        valued = {o for p in self.params if isinstance(p, click.Option) and not p.is_flag for o in p.opts}
+        out, rest = [], list(args)
+        while rest and rest[0].startswith("-") and rest[0] != "--":
+            word = rest.pop(0)
+            more = len(word) - 1 if word.strip("v") == "-" else int(word == "--verbose")
+            if more and not (rest and rest[0].lstrip("-").isdecimal()):
+                out += ["--verbose", str(min(3, 1 + more))]
+            elif word in valued and rest:
+                out += [word, rest.pop(0)]
+            else:
+                out.append(word)
+        return out + rest
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -67,7 +85,9 @@ def _summary(path: Path) -> str:
     help="How progress is shown on standard error.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="The same as --progress quiet.")
-@click.option("-v", "--verbose", type=click.IntRange(0, 3), default=1, help="0 errors only, 1 normal, 2 and 3 more.")
+@click.option(
+    "-v", "--verbose", type=click.IntRange(0, 3), default=1, help="0: errors and warnings only; without a number 2."
+)
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
@@ -117,7 +137,9 @@ def main(arguments: list[str] | None = None) -> None:
         failure.show()
         sys.exit(failure.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing half-written was left", err=True)
+        from finback.cli import _streams
+
+        _streams.note("interrupted; nothing half-written was left")
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more while it flushes at exit.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import _platform, open_workspace
 
 if TYPE_CHECKING:
@@ -116,19 +117,19 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps({**asdict(found), "damaged": [str(d) for d in found.damaged]}, indent=2))
+        _streams.result(json.dumps({**asdict(found), "damaged": [str(d) for d in found.damaged]}, indent=2))
     else:
         for digest in found.damaged:
-            click.echo(f"damaged, removed: {digest}")
+            _streams.result(f"damaged, removed: {digest}")
         if found.index:
-            click.echo(
+            _streams.result(
                 f"index.json was damaged and is now {found.index}; images get their names again as they are used"
             )
         for name in found.names:
-            click.echo(f"gone, name removed: {name}")
+            _streams.result(f"gone, name removed: {name}")
         for name in found.incomplete:
-            click.echo(f"incomplete: {name}: pull or import it again")
-        click.echo(f"{found.blobs} blobs, {_size(found.size)}: {len(found.damaged)} damaged")
+            _streams.result(f"incomplete: {name}: pull or import it again")
+        _streams.result(f"{found.blobs} blobs, {_size(found.size)}: {len(found.damaged)} damaged")
     ctx.exit(4 if found.damaged or found.index or found.names else 0)
 
 
@@ -141,7 +142,7 @@ def take(ctx: click.Context, source: str) -> None:
 
     with open_workspace(ctx) as workspace:
         for imported in cache_transfer.take(sys.stdin.buffer if source == "-" else Path(source), workspace):
-            click.echo(f"{imported.name}  {imported.digest}")
+            _streams.result(f"{imported.name}  {imported.digest}")
 
 
 @click.command("export")
@@ -171,7 +172,7 @@ def export(ctx: click.Context, reference: str, platform: str | None, form: str, 
             given=name,
         )
         if outfile == "-":
-            cache_transfer.write(what, sys.stdout.buffer, workspace)
+            cache_transfer.write(what, _streams.binary("--outfile -"), workspace)
             return
         with file.writing(Path(outfile)) as out:
             cache_transfer.write(what, out, workspace)
@@ -179,8 +180,10 @@ def export(ctx: click.Context, reference: str, platform: str | None, form: str, 
 
 def _say(done: Collected) -> None:
     for name in done.names:
-        click.echo(f"removed: {name}")
-    click.echo(f"{done.blobs} blobs and {done.records} records removed, {_size(done.size)}; {_size(done.left)} left")
+        _streams.result(f"removed: {name}")
+    _streams.result(
+        f"{done.blobs} blobs and {done.records} records removed, {_size(done.size)}; {_size(done.left)} left"
+    )
 
 
 def _size(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import _platform, open_workspace
 
 
@@ -19,7 +20,7 @@ def pull(ctx: click.Context, references: tuple[str, ...], arch: tuple[str, ...])
         for reference in references:
             for platform in [_platform(a) for a in arch] or [None]:
                 pulled = registries.pull(reference, platform, None, workspace)
-                click.echo(f"{pulled.reference}  {pulled.digest}")
+                _streams.result(f"{pulled.reference}  {pulled.digest}")
 
 
 @click.command("push")
@@ -36,4 +37,4 @@ def push(ctx: click.Context, references: tuple[str, ...], remote_name: str, arch
     with open_workspace(ctx) as workspace:
         for reference in references:
             pushed = registries.push_image(reference, remote_name, _platform(arch), workspace)
-            click.echo(f"{pushed.reference}  {pushed.digest}")
+            _streams.result(f"{pushed.reference}  {pushed.digest}")

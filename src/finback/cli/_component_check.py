@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import _platform, open_workspace
-from finback.cli.render import render
 
 
 @click.command("check")
@@ -31,9 +30,9 @@ def check(ctx: click.Context, names: tuple[str, ...], build: bool, arch: tuple[s
         chosen = names or workspace.library.names()
         found = check_components(chosen, platforms if build else (), workspace)
     for diagnostic in found:
-        click.echo(render(diagnostic, colour=sys.stdout.isatty()))
+        _streams.diagnose(diagnostic, is_result=True)
     errors = sum(d.severity is Severity.ERROR for d in found)
-    click.echo(f"{len(chosen)} components: {errors or 'no'} errors, {len(found) - errors or 'no'} warnings")
+    _streams.result(f"{len(chosen)} components: {errors or 'no'} errors, {len(found) - errors or 'no'} warnings")
     if errors:
         ctx.exit(1)
 
@@ -53,4 +52,4 @@ def new(ctx: click.Context, name: str, package: str | None, parent: Path) -> Non
     from finback.app.component.new import new_component
 
     with open_workspace(ctx) as workspace:
-        click.echo(new_component(name, package, parent, workspace))
+        _streams.result(new_component(name, package, parent, workspace))

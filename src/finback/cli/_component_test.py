@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import _platform, open_workspace
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def test(
     with open_workspace(ctx) as workspace:
         subjects = [subject(c) for c in _chosen(names, every, workspace)]
         for verdict in component_trial.verdicts(subjects, options, workspace):
-            click.echo("\n".join(lines(verdict.trial)))
+            _streams.result("\n".join(lines(verdict.trial)))
             done.append(verdict)
             if record:
                 record_test(verdict, options.architecture)
     failed = sorted(v.trial.name for v in done if not v.trial.passed)
-    click.echo(f"{len(done) - len(failed)} of {len(done)} pass" + (f"; not: {' '.join(failed)}" if failed else ""))
+    _streams.result(f"{len(done) - len(failed)} of {len(done)} pass" + (f"; not: {' '.join(failed)}" if failed else ""))
     if junit is not None:
         from finback.app.trial.junit import encode
 
@@ -126,7 +126,6 @@ def probe(
     from finback.app.component.probe import probes
     from finback.app.component.record import passed_in, record_probe
     from finback.app.trial import system as trial
-    from finback.cli.render import render
     from finback.cli.test import lines
 
     machines = trial.Options(accelerator=accel, jobs=jobs)
@@ -138,11 +137,11 @@ def probe(
         for found in probes(chosen, options, workspace, known):
             passed &= found.passed
             words = "; ".join(f"{k}: {', '.join(v)}" for k, v in found.words()) or "nothing to take away"
-            click.echo(f"{found.component.name}: {words}")
+            _streams.result(f"{found.component.name}: {words}")
             if not found.declared.trial.passed:
-                click.echo("\n".join(lines(found.declared.trial)))
+                _streams.result("\n".join(lines(found.declared.trial)))
             for diagnostic in found.findings():
-                click.echo(render(diagnostic, colour=sys.stdout.isatty()))
+                _streams.diagnose(diagnostic, is_result=True)
             if record:
                 record_probe(found, options.architecture)
     if not passed:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
+
 if TYPE_CHECKING:
     from finback.app.assembly import Assembly
 
@@ -38,9 +40,9 @@ def show(name: str, as_json: bool) -> None:
 
     found = get(name)
     if as_json:
-        click.echo(json.dumps(_facts(found), indent=2, ensure_ascii=False))
+        _streams.result(json.dumps(_facts(found), indent=2, ensure_ascii=False))
         return
-    click.echo(f"{found.readme.rstrip()}\n\n## {found.path.name}\n\n```yaml\n{found.text.rstrip()}\n```")
+    _streams.result(f"{found.readme.rstrip()}\n\n## {found.path.name}\n\n```yaml\n{found.text.rstrip()}\n```")
 
 
 @COMMAND.command("new")
@@ -56,8 +58,8 @@ def new(place: Path, origin: str, extend: bool) -> None:
     from finback.app.assembly import begin, get
 
     made = begin(place, get(origin), extend=extend)
-    click.echo(made)
-    click.echo(f"  to build it   finback build {made}\n  to test it    finback test {made}", err=True)
+    _streams.result(made)
+    _streams.note(f"  to build it   finback build {made}\n  to test it    finback test {made}")
 
 
 def _facts(assembly: Assembly) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def COMMAND(  # noqa: N802
         from finback.app.planning import load_inputs
         from finback.spec import dump
 
-        click.echo(dump.to_yaml(load_inputs(inputs, workspace)), nl=False)
+        _streams.result(dump.to_yaml(load_inputs(inputs, workspace)), newline=False)
         return
     from finback.app import build as building
     from finback.cli import table
@@ -65,7 +65,7 @@ def COMMAND(  # noqa: N802
     target = building.Target(
         formats=tuple(f for given in formats for f in given.split(",") if f),
         folder=folder,
-        stream=sys.stdout.buffer if stream == "-" else None,
+        stream=_streams.binary("--o -") if stream == "-" else None,
         file=Path(stream) if stream and stream != "-" else None,
         compression=_compression(compression),
         size=size,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from finback.cli import _streams
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -21,4 +23,4 @@ def COMMAND(shell: str) -> None:  # noqa: N802
 
     completer = get_completion_class(shell)
     assert completer is not None
-    click.echo(completer(cli, {}, "finback", "_FINBACK_COMPLETE").source())
+    _streams.result(completer(cli, {}, "finback", "_FINBACK_COMPLETE").source())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from finback.cli import _component_check, _component_sbom, _component_test
+from finback.cli import _component_check, _component_sbom, _component_test, _streams
 from finback.cli.options import _platform, open_workspace
 
 
@@ -49,7 +49,7 @@ def show(ctx: click.Context, name: str) -> None:
     with open_workspace(ctx) as workspace:
         component = workspace.library.get(name)
     body = {"name": name, "folder": str(component.folder), "digest": str(component.digest)}
-    click.echo(json.dumps({**body, **plain(component.definition)}, indent=2, ensure_ascii=False))
+    _streams.result(json.dumps({**body, **plain(component.definition)}, indent=2, ensure_ascii=False))
 
 
 @COMMAND.command("build")

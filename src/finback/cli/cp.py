@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from finback.cli import _streams
+
 INSIDE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?:(/.*)", re.DOTALL)
 
 
@@ -31,6 +33,6 @@ def COMMAND(source: str, target: str, state: Path | None) -> None:  # noqa: N802
     if (there is None) == (here is None):
         raise click.UsageError("one of SOURCE and TARGET is in a machine: NAME:/PATH or NAME/SERVICE:/PATH")
     if there is not None:
-        click.echo(copying.fetch(find(there[1], state), there[2] or "", there[3], Path(target)), err=True)
+        _streams.note(copying.fetch(find(there[1], state), there[2] or "", there[3], Path(target)))
     elif here is not None:
         copying.send(find(here[1], state), here[2] or "", Path(source), here[3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import open_workspace
 
 
@@ -20,13 +21,13 @@ def COMMAND(ctx: click.Context, as_json: bool) -> None:  # noqa: N802
         checks = list(examine(workspace))
     if as_json:
         rows = [{"name": c.name, "ok": c.ok, "found": c.found, "help": c.help} for c in checks]
-        click.echo(json.dumps(rows, indent=2))
+        _streams.result(json.dumps(rows, indent=2))
     else:
         width = max(len(c.name) for c in checks)
         marks = {True: click.style("ok", fg="green"), False: click.style("no", fg="red"), None: "- "}
         for check in checks:
-            click.echo(f"{marks[check.ok]}  {check.name.ljust(width)}  {check.found}")
+            _streams.result(f"{marks[check.ok]}  {check.name.ljust(width)}  {check.found}")
             if check.help:
-                click.echo(f"    {' ' * width}  {check.help}")
+                _streams.result(f"    {' ' * width}  {check.help}")
     if any(c.ok is False for c in checks):
         ctx.exit(5)

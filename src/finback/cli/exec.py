@@ -25,7 +25,7 @@ def COMMAND(  # noqa: N802
     """  # noqa: D301
     from finback.app.machine import session
     from finback.app.machine.running import find
-    from finback.cli._streams import errors, output
+    from finback.cli._streams import guest_streams
     from finback.host.terminal import is_whole
 
     words = command[1:] if command[0] == "--" else command
@@ -36,4 +36,6 @@ def COMMAND(  # noqa: N802
     request = session.Request(words=words, service=service, source=sys.stdin.fileno())
     if tty:
         ctx.exit(session.converse(find(name, state), request))
-    ctx.exit(session.execute(find(name, state), request, output, errors))
+    with guest_streams() as (output, errors):
+        status = session.execute(find(name, state), request, output.write, errors.write)
+    ctx.exit(status)

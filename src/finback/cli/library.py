@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import open_workspace
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _show(report: Report, *, as_json: bool) -> None:
         failed = sum(str(o.job.platform) == platform for o in report.failed)
         size = sum(o.size for o in done) / 1e9
         new = sum(o.fresh for o in done)
-        click.echo(f"{platform}: {len(done)} built ({new} anew, {size:.2f} GB unpacked), {failed} failed")
+        _streams.result(f"{platform}: {len(done)} built ({new} anew, {size:.2f} GB unpacked), {failed} failed")
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def status(
     if not as_json:
         outdated = {(c.name, c.platform) for c in changes}
         urgent = {(c.name, c.platform) for c in changes if c.security}
-        click.echo(f"{len(outdated)} images are outdated, {len(urgent)} of them for security")
+        _streams.result(f"{len(outdated)} images are outdated, {len(urgent)} of them for security")
 
 
 @COMMAND.command("measure")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def COMMAND(inputs: Inputs, workspace: Workspace, update: tuple[str, ...], as_js
         as_json=as_json,
     )
     if not changes and not as_json:
-        click.echo("nothing changed", err=True)
+        _streams.note("nothing changed")

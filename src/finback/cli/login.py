@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import open_workspace
 
 
@@ -30,4 +31,4 @@ def COMMAND(ctx: click.Context, registry: str, username: str | None, password_st
         password = click.prompt("Password", hide_input=True, err=True)
     with open_workspace(ctx) as workspace:
         place = registries.login(registry, Credential(username=name, password=password), workspace)
-    click.echo(f"{name} may use {registry}; remembered in {place}", err=True)
+    _streams.note(f"{name} may use {registry}; remembered in {place}")

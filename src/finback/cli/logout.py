@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from finback.cli import _streams
+
 
 @click.command("logout")
 @click.argument("registry", default="docker.io")
@@ -12,4 +14,4 @@ def COMMAND(registry: str) -> None:  # noqa: N802
     from finback.app import registry as registries
 
     known = registries.logout(registry)
-    click.echo(f"{registry} is forgotten" if known else f"nothing was known of {registry}", err=True)
+    _streams.note(f"{registry} is forgotten" if known else f"nothing was known of {registry}")

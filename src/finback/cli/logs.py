@@ -23,8 +23,10 @@ def COMMAND(  # noqa: N802
     """
     from finback.app.machine import session
     from finback.app.machine.running import find
-    from finback.cli._streams import errors, output
+    from finback.cli._streams import guest_streams
 
     many = "all" if lines is None else str(lines)
     words = ("/usr/lib/finback/logs", many, "yes" if follow else "no", *([service] if service else []))
-    ctx.exit(session.execute(find(name, state), session.Request(words=words), output, errors))
+    with guest_streams() as (output, errors):
+        status = session.execute(find(name, state), session.Request(words=words), output.write, errors.write)
+    ctx.exit(status)

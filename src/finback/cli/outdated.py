@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def COMMAND(inputs: Inputs, workspace: Workspace, as_json: bool) -> None:  # noq
     rows = [{"platform": m.platform, "what": m.subject, "locked": m.locked or "-", "now": m.now or "-"} for m in moved]
     table.show(rows, as_json=as_json)
     if not moved and not as_json:
-        click.echo("nothing has moved", err=True)
+        _streams.note("nothing has moved")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def COMMAND(  # noqa: N802
     body = plain(plan)
     if not no_resolve:
         body["digest"] = str(plan.digest())
-    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    _streams.result(json.dumps(body, indent=2, ensure_ascii=False))
 
 
 def _short(value: object) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
+
 if TYPE_CHECKING:
     from finback.app.machine.running import Running
 
@@ -36,9 +38,9 @@ def COMMAND(as_json: bool, timeline: str | None, svg: Path | None) -> None:  # n
             import json
             from dataclasses import asdict
 
-            click.echo(json.dumps([asdict(r) for r in reports], indent=2))
+            _streams.result(json.dumps([asdict(r) for r in reports], indent=2))
         else:
-            click.echo(draw(reports))
+            _streams.result(draw(reports))
         return
     table.show([_row(m, as_json=as_json) for m in machine.listing()], as_json=as_json)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import _platform, open_workspace
 
 
@@ -36,4 +37,4 @@ def COMMAND(ctx: click.Context, reference: str, arch: str | None, folder: Path, 
     elif sizes:
         table.show([{"path": p, "size": f"{s / 1e6:.1f} MB"} for p, s in sizes.items()], as_json=False)
     else:
-        click.echo(f"{pulled.reference} is in the store: {pulled.digest}", err=True)
+        _streams.note(f"{pulled.reference} is in the store: {pulled.digest}")

@@ -90,8 +90,11 @@ def _cell(character: str) -> str:
 
 
 def _columns(cells: list[str]) -> int:
-    """The width of *cells* on a terminal."""
-    text = "".join(cells)
+    return columns_of("".join(cells))
+
+
+def columns_of(text: str) -> int:
+    """The columns that *text*, one line, takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

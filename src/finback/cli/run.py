@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import open_workspace
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
     request = _request(given)
     with open_workspace(ctx) as workspace:
         if given["dry_run"]:
-            click.echo(run.command(request, workspace.emit).quoted())
+            _streams.result(run.command(request, workspace.emit).quoted())
             return
         if request.detach:
             machine = run.start(request, workspace.emit)
-            click.echo(f"{machine.name} runs (process {machine.pid})", err=True)
-            click.echo(f"  its console   {machine.console}\n  to stop it    finback stop {machine.name}", err=True)
+            _streams.note(f"{machine.name} runs (process {machine.pid})")
+            _streams.note(f"  its console   {machine.console}\n  to stop it    finback stop {machine.name}")
             return
         _say_how_to_leave()
         status, machine = run.attend(request, workspace.emit)
@@ -114,7 +114,7 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
     if given["timeline"]:
         from finback.app.machine.timeline import draw
 
-        click.echo(draw(machine.events()))
+        _streams.result(draw(machine.events()))
     ctx.exit(status)
 
 
@@ -123,17 +123,16 @@ def _show_causes(machine: Running, prefix: Path) -> None:
     from finback.app.machine.diagnosis import diagnose
     from finback.app.planning import spec_beside
     from finback.app.trial.expectations import console
-    from finback.cli.render import render
 
     for diagnostic in diagnose(console(machine), spec_beside(prefix)):
-        click.echo(render(diagnostic, colour=sys.stderr.isatty()), err=True)
+        _streams.diagnose(diagnostic)
 
 
 def _say_how_to_leave() -> None:
     from finback.host.terminal import is_terminal
 
     if is_terminal():
-        click.echo("This is the guest's console. Ctrl-A X leaves and ends the machine.", err=True)
+        _streams.note("This is the guest's console. Ctrl-A X leaves and ends the machine.")
 
 
 def _request(given: dict[str, Any]) -> Request:

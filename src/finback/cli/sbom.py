@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def show(bill: Bill, form: str, output: Path | None) -> None:
 
     text = write(bill, form)
     if output is None:
-        click.echo(text, nl=False)
+        _streams.result(text, newline=False)
         return
     with file.writing(output) as out:
         out.write(text.encode())

@@ -20,10 +20,12 @@ def COMMAND(ctx: click.Context, name: str, service: str | None, state: Path | No
     """
     from finback.app.machine import session
     from finback.app.machine.running import find
-    from finback.cli._streams import errors, output
+    from finback.cli._streams import guest_streams
     from finback.host.terminal import is_whole
 
     request = session.Request(words=("sh",), service=service or "", source=sys.stdin.fileno())
     if is_whole():
         ctx.exit(session.converse(find(name, state), request))
-    ctx.exit(session.execute(find(name, state), request, output, errors))
+    with guest_streams() as (output, errors):
+        status = session.execute(find(name, state), request, output.write, errors.write)
+    ctx.exit(status)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from finback.cli import _streams
+
 OUTCOMES = {
     "stopped": "has stopped",
     "ended": "did not stop in time; its process was ended",
@@ -26,4 +28,4 @@ def COMMAND(name: str | None, timeout: float, state: Path | None) -> None:  # no
     if name is None and state is None:
         raise click.UsageError("name the machine; finback ps lists them")
     found = machine.find(name or "", state)
-    click.echo(f"{found.name} {OUTCOMES[machine.stop(found, timeout)]}", err=True)
+    _streams.note(f"{found.name} {OUTCOMES[machine.stop(found, timeout)]}")

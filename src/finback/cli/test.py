@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 from finback.cli.render import render
+from finback.ground.printable import printable_line
 
 if TYPE_CHECKING:
     from finback.app.planning import Inputs
@@ -62,7 +64,7 @@ def COMMAND(  # noqa: N802
     options = trials.Options(memory=memory, cpus=cpus, accelerator=accel, jobs=jobs)
     done = []
     for trial in trials.trials(every, options, workspace):
-        click.echo("\n".join(lines(trial)))
+        _streams.result("\n".join(lines(trial)))
         done.append(trial)
     if junit is not None:
         from finback.app.trial.junit import encode
@@ -88,5 +90,7 @@ def lines(trial: Trial) -> list[str]:
         out.append(f"  FAIL  the machine did not run: {trial.trouble}")
     if trial.console is not None:
         out.append(f"  console: {trial.console}")
-    out += [render(d, colour=sys.stdout.isatty()) for d in trial.causes]
+    # What a guest has answered is among them.
+    out = [printable_line(line) for line in out]
+    out += [render(d, colour=_streams.is_colourful(sys.stdout)) for d in trial.causes]
     return out

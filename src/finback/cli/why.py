@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finback.cli import _streams
 from finback.cli.options import input_options
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def COMMAND(inputs: Inputs, workspace: Workspace, path: str) -> None:  # noqa: N
 
     for reason in why(path, inputs, workspace):
         place = reason.placed
-        click.echo(f"/{place.entry.path}")
-        click.echo(f"  section    {place.location}{f'  ({place.span})' if place.span else ''}")
-        click.echo(f"  image      {place.source}")
+        _streams.result(f"/{place.entry.path}")
+        _streams.result(f"  section    {place.location}{f'  ({place.span})' if place.span else ''}")
+        _streams.result(f"  image      {place.source}")
         if reason.package:
-            click.echo(f"  package    {reason.package}")
+            _streams.result(f"  package    {reason.package}")
         for other in reason.overrides:
-            click.echo(f"  overrides  {other.location}  {other.source}")
+            _streams.result(f"  overrides  {other.location}  {other.source}")
