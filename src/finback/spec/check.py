@@ -9,7 +9,7 @@ Source: compat 1.5 to 1.13.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Span
@@ -48,10 +48,10 @@ def allocate_ids(spec: Spec) -> dict[str, int]:
     return {item.name: FIRST_ID + i for i, item in enumerate(_items(spec))}
 
 
-def check(spec: Spec) -> Iterator[Diagnostic]:
-    """All findings about a complete *spec*, errors and warnings."""
+def check(spec: Spec, omitted: frozenset[str] = frozenset()) -> Iterator[Diagnostic]:
+    """All findings about *spec*, errors and warnings. *omitted*: what could not be read (`Decoded.omitted`)."""
     yield from check_parts(spec)
-    yield from check_whole(spec)
+    yield from check_whole(spec, omitted)
 
 
 def check_parts(spec: Spec) -> Iterator[Diagnostic]:
@@ -76,21 +76,25 @@ def check_parts(spec: Spec) -> Iterator[Diagnostic]:
         yield warning("F050", "`trust` has no effect", spec.trust.origin.span, advice)
 
 
-def check_whole(spec: Spec) -> Iterator[Diagnostic]:
-    """Findings about how the parts fit together."""
-    yield from _unique("volume", spec.volumes or ())
-    yield from _unique("service", spec.services or ())
-    yield from check_needs(spec)
-    yield from check_notify(spec)
-    yield from check_tests(spec)
-    yield from check_disks(spec)
-    yield from check_network(spec)
-    yield from check_connections(spec)
-    yield from check_secrets(spec)
+def check_whole(spec: Spec, omitted: frozenset[str] = frozenset()) -> Iterator[Diagnostic]:
+    """Findings about how the parts fit together.
+
+    A rule is left out where something is in *omitted* that it looks for: what refers to that would be reported wrongly.
+    """
+    for needed, rule in _WHOLE:
+        if not omitted.intersection(needed):
+            yield from rule(spec)
+
+
+def _check_volumes(spec: Spec) -> Iterator[Diagnostic]:
     volumes = {v.name: v for v in spec.volumes or ()}
-    ids = allocate_ids(spec)
     for item in _items(spec):
         yield from _volume_uses(item, volumes)
+
+
+def _check_ids(spec: Spec) -> Iterator[Diagnostic]:
+    ids = allocate_ids(spec)
+    for item in _items(spec):
         at = item.origin.at
         yield from _id(item.uid, at("uid"), ids)
         yield from _id(item.gid, at("gid"), ids)
@@ -99,7 +103,6 @@ def check_whole(spec: Spec) -> Iterator[Diagnostic]:
     for file in spec.files or ():
         yield from _id(file.uid, file.origin.at("uid"), ids)
         yield from _id(file.gid, file.origin.at("gid"), ids)
-    yield from _network(spec)
 
 
 def _items(spec: Spec) -> tuple[Item, ...]:
@@ -255,3 +258,20 @@ def _uses_network(item: Item) -> bool:
 
 def _brings_network(item: Item) -> bool:
     return bool(_NETWORKING.search(item.image) or _NETWORKING.search(item.name))
+
+
+_WHOLE: tuple[tuple[tuple[str, ...], Callable[[Spec], Iterator[Diagnostic]]], ...] = (
+    ((), lambda spec: _unique("volume", spec.volumes or ())),
+    ((), lambda spec: _unique("service", spec.services or ())),
+    (("services",), check_needs),
+    (("init", "services.ready"), check_notify),
+    (("services", "services.ready", "services.restart", "services.health", "machine"), check_tests),
+    (("disks", "disks.partitions", "files"), check_disks),
+    (("network", "network.interfaces", "network.dns"), check_network),
+    (("network", "network.networks", "network.namespaces", "network.interfaces"), check_connections),
+    (("secrets",), check_secrets),
+    (("volumes", "volumes.readonly"), _check_volumes),
+    (_SECTIONS, _check_ids),
+    ((*_SECTIONS, "kernel", "network"), _network),
+)
+"""Each rule about several parts, and what of `Decoded.omitted` it can't do without."""

@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from finback.ground.diagnostic import Diagnostic, FinbackError
 from finback.ground.source import Origin, Source, Span, Step
@@ -24,6 +24,8 @@ from finback.spec import hint, remedy, scalar
 from finback.spec.node import MAX_NODES, Mapping, Node, Scalar, Sequence, compose, too_large
 
 T = TypeVar("T")
+EXTENSION = "x-"
+"""How keys of the root begin that say nothing, and may hold anything: places for anchors (as in Compose files)."""
 _BAD: Any = object()
 """Stands for a value that has a problem, which is reported already."""
 _Spans = dict[tuple[Step, ...], Span]
@@ -60,7 +62,8 @@ def load_partly(cls: type[T], source: Source) -> tuple[T | None, tuple[Diagnosti
         node = document(source)
     except FinbackError as failure:
         return None, failure.diagnostics
-    return load_node(cls, node)
+    decoded = load_node(cls, node)
+    return decoded.value, decoded.problems
 
 
 def document(source: Source) -> Node:
@@ -76,15 +79,30 @@ def document(source: Source) -> Node:
     return node
 
 
-def load_node(cls: type[T], node: Node, fill: Fill | None = None) -> tuple[T | None, tuple[Diagnostic, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded(Generic[T]):
+    """What of a document could be read."""
+
+    value: T | None
+    """None when the root itself could not be read."""
+    problems: tuple[Diagnostic, ...] = ()
+    """In the order of the text."""
+    omitted: frozenset[str] = frozenset()
+    """What is missing from `value` because it has a problem: `SECTION` where a key of the root, or an element of the
+    list that it holds, was left out; `SECTION.KEY` where that happened to a key of such an element or record."""
+
+
+def load_node(cls: type[T], node: Node, fill: Fill | None = None) -> Decoded[T]:
     """The same for the document *node*, whose parts may come from several texts."""
     decoder = _Decoder(fill)
     try:
         value = decoder.record(cls, node, _Place())
     except FinbackError as failure:
-        return None, (*decoder.problems, *failure.diagnostics)
+        return Decoded(value=None, problems=(*decoder.problems, *failure.diagnostics))
     problems = sorted(decoder.problems, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
-    return (None if value is _BAD else value), tuple(problems)
+    return Decoded(
+        value=None if value is _BAD else value, problems=tuple(problems), omitted=frozenset(decoder.omitted)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,16 @@ class _Place:
     def is_outer(self) -> bool:
         """It is the root, or an element of one of the root's lists."""
         return not self.key or (self.element and self.above is not None and not self.above.key)
+
+    @property
+    def path(self) -> str:
+        """The first two keys that lead here, as `Decoded.omitted` has them."""
+        steps: list[str] = []
+        at: _Place | None = self
+        while at is not None and at.key:
+            steps.insert(0, at.key)
+            at = at.above
+        return ".".join(steps[:2])
 
     @property
     def words(self) -> str:
@@ -124,26 +152,41 @@ class Field:
 class _Decoder:
     def __init__(self, fill: Fill | None = None) -> None:
         self.problems: list[Diagnostic] = []
+        self.omitted: set[str] = set()
+        # Values that could not be read, also those whose problem is reported elsewhere and adds none here.
+        self._failures = 0
         self._visited = 0
         self._fill = fill
 
     def fail(self, code: str, message: str, span: Span, help: str, *notes: str) -> Any:
         self.problems.append(Diagnostic(code=code, message=message, span=span, help=help, notes=notes))
+        self._failures += 1
         return _BAD
 
+    def _omit(self, place: _Place) -> None:
+        self._failures += 1
+        self.omitted.add(place.path)
+
     def record(self, cls: type[Any], node: Node, place: _Place) -> Any:
-        """A record; `_BAD` when it has a problem, but what can be read of the root and of its lists' elements."""
+        """A record whose required fields all have values.
+
+        `_BAD` when anything in it could not be read. The root and the elements of its lists are kept without what could
+        not be read, as long as that is not a required field.
+        """
         if not isinstance(node, Mapping):
             return self.fail("F002", *remedy.for_record(place.words, element=place.element, keys=keys(cls), node=node))
         values: dict[str, Any] = {}
         spans: _Spans = {}
         known = fields_of(cls)
         empty: dict[str, Span] = {}
-        before = len(self.problems)
+        unread: set[str] = set()
+        before = self._failures
         pairs = self._pairs(node, place.words)
         given = {key.text for key, _ in pairs}
         for key, value in pairs:
             name = key.text
+            if not place.key and name.startswith(EXTENSION):
+                continue
             if name not in known:
                 self._unknown(key, cls, place)
                 # What stands below a misspelt key is read as if it were spelt right.
@@ -156,15 +199,17 @@ class _Decoder:
                 empty[name] = key.span
                 continue
             spans[(name,)] = value.span if filled is _BAD else filled.span
-            made = self._value(field, filled, _Place(name, cls=cls, above=place), (name,), spans)
-            if made is not _BAD:
+            inner = _Place(name, cls=cls, above=place)
+            made = self._value(field, filled, inner, (name,), spans)
+            if made is _BAD:
+                self._omit(inner)
+                unread.add(name)
+            else:
                 values[field.name] = made
-            elif field.required:
-                values[field.name] = None  # it is there, only wrong
         span = _of_mapping(node)
-        self._missing([k for k, f in known.items() if f.required and f.name not in values], node, empty, place)
-        whole = not any(f.required and values.get(f.name) is None for f in known.values())
-        if len(self.problems) > before and not (whole and place.is_outer):
+        lacking = [k for k, f in known.items() if f.required and f.name not in values]
+        self._missing([k for k in lacking if k not in unread], node, empty, place)
+        if lacking or (self._failures > before and not place.is_outer):
             return _BAD
         return cls(**values, origin=Origin(span, spans))
 
@@ -251,11 +296,14 @@ class _Decoder:
             if isinstance(item, Scalar) and item.is_null:
                 advice = "write it after the dash, or remove the dash"
                 self.fail("F002", f"{inner.words} has no value", _dash(item.span), advice)
+                self._omit(inner)
                 continue
             value = self._value(field.cls, item, inner, (*steps, len(made)), spans)
             if value is not _BAD:
                 spans[(*steps, len(made))] = value.origin.span if field.cls.kind == "record" else item.span
                 made.append(value)
+            else:
+                self._omit(inner)
         # Elements with a problem are left out, so that the others can be checked too.
         return tuple(made)
 

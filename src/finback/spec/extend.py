@@ -79,8 +79,9 @@ class Files:
         head, body = _parted(node)
         if head.pairs:
             self.plain = False
-            file, problems = load_node(SpecFile, head)
-            self.problems += problems
+            decoded = load_node(SpecFile, head)
+            file = decoded.value
+            self.problems += decoded.problems
             if file is not None:
                 self._open.append(source.name)
                 for i, reference in enumerate(file.extends or ()):

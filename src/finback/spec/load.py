@@ -50,12 +50,15 @@ def load_files(sources: Sequence[Source], fetch: Fetch | None = None, given: Seq
         return layers.lay(SpecFile, first, second)
 
     spec = Spec()
+    omitted: frozenset[str] = frozenset()
     if files.bodies:
-        file, found = load_node(SpecFile, reduce(lay, files.bodies), params.fill)
-        problems += [*layers.problems, *found]
-        spec = _system(file) if file is not None else spec
-    # Where a part could not be read, what others say of it would be reported wrongly.
-    findings = list(check_parts(spec) if problems else check(spec))
+        decoded = load_node(SpecFile, reduce(lay, files.bodies), params.fill)
+        problems += [*layers.problems, *decoded.problems]
+        omitted = decoded.omitted
+        spec = _system(decoded.value) if decoded.value is not None else spec
+    # A file that could not be read at all may have what the others refer to.
+    unread = bool(files.problems or layers.problems)
+    findings = list(check_parts(spec) if unread else check(spec, omitted))
     problems += [d for d in findings if d.severity is Severity.ERROR]
     if problems:
         raise FinbackError(*_in_order(problems, files.sources))
