@@ -15,6 +15,7 @@ from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
 from finback.host import clock, environment, file
 from finback.host.machine import host_platform
+from finback.spec.check import check_content
 from finback.spec.load import Loaded, load_files
 from finback.spec.model import Spec
 
@@ -91,6 +92,9 @@ def load_system(inputs: Inputs, workspace: Workspace, lock: Lock | None = None) 
     loaded = load_files(sources, _fetch(inputs, workspace, lock), inputs.given)
     for warning in loaded.warnings:
         workspace.emit(Warned(diagnostic=warning))
+    nothing = tuple(check_content(loaded.spec))
+    if nothing:
+        raise FinbackError(*nothing)
     return loaded
 
 

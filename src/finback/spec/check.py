@@ -38,6 +38,8 @@ _NETWORKING = re.compile(
 )
 _KINDS = ("directory", "symlink", "contents", "source", "metadata")
 _SECTIONS = ("onboot", "onshutdown", "services")
+# Sections that put something into the image.
+_CONTENT = ("kernel", "init", "volumes", "files", "network", "disks", "secrets", *_SECTIONS)
 
 
 def allocate_ids(spec: Spec) -> dict[str, int]:
@@ -84,6 +86,13 @@ def check_whole(spec: Spec, omitted: frozenset[str] = frozenset()) -> Iterator[D
     for needed, rule in _WHOLE:
         if not omitted.intersection(needed):
             yield from rule(spec)
+
+
+def check_content(spec: Spec) -> Iterator[Diagnostic]:
+    """A finding where nothing of *spec* could be built."""
+    if not any(getattr(spec, section) for section in _CONTENT):
+        advice = "add `kernel:`, `init:` and `services:`, or `files:` for an archive of them"
+        yield problem("F097", "nothing is described here, so there is nothing to build", spec.origin.span, advice)
 
 
 def _check_volumes(spec: Spec) -> Iterator[Diagnostic]:

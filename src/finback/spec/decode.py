@@ -100,9 +100,7 @@ def load_node(cls: type[T], node: Node, fill: Fill | None = None) -> Decoded[T]:
     except FinbackError as failure:
         return Decoded(value=None, problems=(*decoder.problems, *failure.diagnostics))
     problems = sorted(decoder.problems, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
-    return Decoded(
-        value=None if value is _BAD else value, problems=tuple(problems), omitted=frozenset(decoder.omitted)
-    )
+    return Decoded(value=None if value is _BAD else value, problems=tuple(problems), omitted=frozenset(decoder.omitted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +186,8 @@ class _Decoder:
             if not place.key and name.startswith(EXTENSION):
                 continue
             if name not in known:
-                self._unknown(key, cls, place)
                 # What stands below a misspelt key is read as if it were spelt right.
-                name = hint.meant(name, known) or ""
+                name = self._unknown(key, cls, place)
                 if not name or name in given:
                     continue
             field = known[name]
@@ -227,12 +224,18 @@ class _Decoder:
                 "F006", f"{who} lacks {what}", _of_mapping(node), "add " + ", ".join(f"`{k}: ...`" for k in absent)
             )
 
-    def _unknown(self, key: Scalar, cls: type[Any], place: _Place) -> None:
-        below = {k: holder for holder, f in reversed(fields_of(cls).items()) for k in keys(_element(f).cls)}
+    def _unknown(self, key: Scalar, cls: type[Any], place: _Place) -> str:
+        """Report an unknown key; the key that it is a misspelling of, or ""."""
+        below: dict[str, list[str]] = {}
+        for holder, field in fields_of(cls).items():
+            for inner in keys(_element(field).cls):
+                below.setdefault(inner, []).append(holder)
         above = keys(place.cls) if place.cls else ()
         advice = hint.for_key(key.text, keys(cls), below, above, place.key)
         where = f" in {place.words}" if place.key else ""
         self.fail("F004", f"unknown key {scalar.shown(key)}{where}", key.span, advice)
+        near = hint.meant(key.text, fields_of(cls)) or ""
+        return near if advice == hint.did_you_mean(near) else ""
 
     def _pairs(self, node: Mapping, words: str) -> list[tuple[Scalar, Node]]:
         """Keys and values, merge keys resolved; what stands here wins over what is merged in."""

@@ -1,106 +1,105 @@
 """What to suggest for a key that a record does not have.
 
-Tried in turn: the same word in another spelling, another tool's word for the thing, a record one level up or down that
-has the key, the nearest spelling, and at last the list of keys.
+Tried in turn: the same word in another spelling, another tool's word for the thing, a spelling that is close, a record
+one level up or down that has the key, a spelling that is similar, and at last the list of keys.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
 
-# Words of Compose files, Dockerfiles and other tools, and ours for the same thing.
-_FOREIGN = {
-    "environment": "env",
-    "entrypoint": "command",
-    "cmd": "command",
-    "args": "command",
-    "volume": "binds",
-    "volumes": "binds",
-    "caps": "capabilities",
-    "cap_add": "capabilities",
-    "cap": "capabilities",
-    "working_dir": "cwd",
-    "workdir": "cwd",
-    "network_mode": "net",
-    "network": "net",
-    "group": "gid",
-    "owner": "uid",
-    "container_name": "name",
-    "ulimits": "rlimits",
-    "sysctls": "sysctl",
-    "privileges": "noNewPrivileges",
-    "content": "contents",
-    "text": "contents",
-    "permissions": "mode",
-    "target": "symlink",
-    "link": "symlink",
-    "dest": "destination",
-    "dst": "destination",
-    "src": "source",
-    "append": "cmdline",
-    "args_kernel": "cmdline",
-    "microcode": "ucode",
-    "onstart": "onboot",
-    "boot": "onboot",
-    "shutdown": "onshutdown",
-    "containers": "services",
-    "formats": "outputs",
-}
-_EXPLAINED = {
-    "privileged": "write `capabilities: [all]`; a container has no others than those listed",
-    "cap_drop": "there is nothing to drop: a container has only the capabilities listed under `capabilities`",
-    "version": "there is no format version: remove it",
-    "include": "write `extends: FILE`, or name several files on the command line: they are merged in that order",
-    "vars": "declare values under `params:`, and write `${params.NAME}` where they are used",
-    "variables": "declare values under `params:`, and write `${params.NAME}` where they are used",
-}
+from finback.spec import habit
+from finback.spec.habit import folded
+
 EDITS = ("remove", "replace", "merge", "before", "after", "add")
 """What can be done to a list of an earlier file, in the order in which it is done: `services.remove`."""
+# Words up to this length are misspelt by one edit, longer ones by two.
+_SHORT = 5
+_SIMILAR = 0.75
 
 
 def meant(key: str, here: Iterable[str]) -> str | None:
-    """The key of *here* that *key* is a misspelling of."""
-    folded = {_fold(k): k for k in here}
-    if _fold(key) in folded:
-        return folded[_fold(key)]
-    from difflib import get_close_matches
+    """The key of *here* that *key* is a misspelling of: as good as certainly."""
+    known = {folded(k): k for k in here}
+    word = folded(key)
+    if word in known:
+        return known[word]
+    near = min(known, key=lambda k: (_distance(word, k), -SequenceMatcher(None, word, k).ratio()), default="")
+    return known[near] if near and _distance(word, near) <= _allowed(word, near) else None
 
-    near = get_close_matches(_fold(key), folded, 1)
-    return folded[near[0]] if near else None
+
+def did_you_mean(key: str) -> str:
+    """The remedy for a misspelling of *key*."""
+    return f"did you mean {key}?"
 
 
-def for_key(key: str, here: Iterable[str], below: Mapping[str, str], above: Iterable[str], parent: str) -> str:
+def for_key(
+    key: str, here: Iterable[str], below: Mapping[str, Sequence[str]], above: Iterable[str], parent: str
+) -> str:
     """The remedy for the unknown *key*.
 
-    *here* are the keys of the record; *below* maps keys of nested records to the keys that hold those records; *above*
+    *here* are the keys of the record; *below* maps keys of nested records to the keys that hold such records; *above*
     are the keys of the record that encloses this one, which is its *parent*.
     """
     known = list(here)
-    foreign = _FOREIGN.get(key.lower())
-    if foreign in known:
-        return f"did you mean {foreign}?"
-    if key.lower() in _EXPLAINED and "image" in {*known, *above, *below}:
-        return _EXPLAINED[key.lower()]
     near = meant(key, known)
-    if near and _fold(near) == _fold(key):
-        return f"did you mean {near}?"
+    if near and folded(near) == folded(key):
+        return did_you_mean(near)
+    other = habit.remedy(key, known)
+    if other:
+        return other
     name, _, operation = key.rpartition(".")
     if operation in EDITS and name in known:
         return f"it would change a list that an earlier file has, and there is none here: write `{name}:`"
-    return _by_place(key, known, below, above, parent)
+    if name in known:
+        return f"a list that an earlier file has is changed by {', '.join(f'{name}.{e}' for e in EDITS)}"
+    if near:
+        return did_you_mean(near)
+    return _by_place(key, known, below, list(above), parent)
 
 
-def _by_place(key: str, known: list[str], below: Mapping[str, str], above: Iterable[str], parent: str) -> str:
+def _by_place(key: str, known: list[str], below: Mapping[str, Sequence[str]], above: list[str], parent: str) -> str:
     """The remedy for a key that may belong elsewhere."""
-    near = meant(key, known)
-    if key in below:
-        return f"it belongs below `{below[key]}:`, indented more"
-    if key in above and parent:
-        return f"it belongs one level up: indent it like `{parent}:`"
+    inner, outer = meant(key, below), meant(key, above) if parent else None
+    if inner:
+        word = "" if inner == key else f"{did_you_mean(inner)} "
+        *others, last = (f"`{h}:`" for h in below[inner])
+        holders = f"{', '.join(others)} or {last}" if others else last
+        return f"{word}it belongs below {holders}, indented more"
+    if outer:
+        word = "" if outer == key else f"{did_you_mean(outer)} "
+        return f"{word}it belongs one level up: indent it like `{parent}:`"
+    words = {folded(k): k for k in known}
+    similar = get_close_matches(folded(key), words, 1, _SIMILAR)
+    if similar:
+        return did_you_mean(words[similar[0]])
     lines = textwrap.wrap(", ".join(known), 88, break_on_hyphens=False)
-    return f"did you mean {near}?" if near else "known keys: " + "\n".join(lines)
+    return "known keys: " + "\n".join(lines)
 
 
-def _fold(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "").replace(".", "")
+def _allowed(word: str, other: str) -> int:
+    """How many edits a misspelling may be away."""
+    length = min(len(word), len(other))
+    return 0 if length < 3 else 1 if length <= _SHORT else 2
+
+
+def _distance(word: str, other: str) -> int:
+    """Edits between two words: letters that are missing, added, other, or swapped with their neighbour.
+
+    Source: optimal string alignment distance (Boytsov 2011, "Indexing methods for approximate dictionary searching").
+    """
+    if abs(len(word) - len(other)) > 2:
+        return 3
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(word, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == wanted:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]

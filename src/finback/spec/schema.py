@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from finback.spec.decode import Field, Given, fields_of
+from finback.spec.decode import EXTENSION, Field, Given, fields_of
 from finback.spec.edit import identity, operations
 from finback.spec.extend import HEADER, SpecFile
 
@@ -39,6 +39,7 @@ def schema(cls: type[Any] = SpecFile) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     root = _record(cls, definitions, SECTION)
     title = "finback Spec" if cls is SpecFile else f"finback {cls.__name__}"
+    root["patternProperties"] = {f"^{EXTENSION}": {"description": "A place for anchors; says nothing of its own."}}
     return {"$schema": DIALECT, "title": title, **root, "$defs": dict(sorted(definitions.items()))}
 
 
