@@ -44,8 +44,8 @@ BAR = "\\|"
 EDITS = """\
 `${params.NAME}` in a value stands for a param. A list `NAME` that an extended or earlier file has is edited by
 `NAME.remove`, `NAME.replace`, `NAME.merge`, `NAME.before`, `NAME.after` and `NAME.add`: see
-[how to extend a file](../how-to/extend.md). Keys of the file that begin with `x-` say nothing and may hold anything: they
-are places for YAML anchors."""
+[how to extend a file](../how-to/extend.md). Keys of the file that begin with `x-` say nothing and may hold
+anything: they are places for YAML anchors."""
 CONFIGURATION = """\
 finback needs no configuration. What a user sets once is in `$XDG_CONFIG_HOME/finback/config.yml`, usually
 `~/.config/finback/config.yml`. An environment variable of the same meaning takes precedence over the file, and an
