@@ -27,11 +27,12 @@ from finback.spec.model import Settings, Spec
 GUEST = Path(__file__).resolve().parents[2] / "components/init/rootfs/usr/lib/finback"
 RUNTIME = """\
 #!/bin/sh
-# {root}: run [--preserve-fds N] --bundle B NAME; exec NAME COMMAND; delete -f NAME
+# {root}: run [--preserve-fds N] --bundle B NAME; exec NAME COMMAND; kill NAME SIGNAL; delete -f NAME
 case $1 in
 run)
 	shift
 	[ "$1" != --preserve-fds ] || shift 2
+	echo $$ >{root}/pid-$3
 	printf '{{"id": "%s",\\n "pid": %d ,"x": 1}}' "$3" $$ | {root}/lib/started "$3"
 	exec /bin/sh "$2/program"
 	;;
@@ -39,6 +40,10 @@ exec)
 	[ "$2" != --pid-file ] || {{ echo $$ >"$3"; shift 2; }}
 	shift 2
 	exec "$@"
+	;;
+kill)
+	echo "$@" >>{root}/runtime.log
+	kill -s "${{3#SIG}}" "$(cat "{root}/pid-$2")"
 	;;
 *) echo "$@" >>{root}/runtime.log ;;
 esac
@@ -344,6 +349,25 @@ def test_shutdown_stops_in_order_with_signal_and_limit(guest: Guest) -> None:
     assert guest.process is not None
     assert guest.process.wait(5) == 0
     assert (guest.root / "finished").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "number", "by_runtime"),
+    [("SIGRTMIN+3", 37, False), ("quit", 3, False), ("9", 9, True), ("SIGWINCH", 28, True), ("SIGURG", 23, True)],
+)
+def test_the_stop_signal_reaches_the_program(guest: Guest, given: str, number: int, by_runtime: bool) -> None:
+    """Runtimes keep some signals for themselves, as a shell without a terminal does."""
+    program = f"trap 'echo got >{guest.root}/got; exit 0' {number if number != 9 else 1}; while :; do sleep 0.1; done"
+    guest.add(f"  - {{name: web, image: i, stop: {{signal: '{given}', timeout: 20}}}}\n", web=program)
+    (guest.root / "etc/finback/services").write_text("web\n")
+    guest.start()
+    guest.until(lambda: "up" in guest.seen("web"))
+    begun = time.monotonic()
+    subprocess.run([guest.root / "lib/shutdown"], check=True, timeout=30)
+    assert time.monotonic() - begun < 5
+    assert (guest.root / "got").exists() == (number != 9)
+    log = guest.root / "runtime.log"
+    assert ("kill web" in (log.read_text() if log.exists() else "")) == by_runtime
 
 
 def test_shutdown_does_not_wait_for_what_waits(guest: Guest) -> None:

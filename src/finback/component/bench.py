@@ -10,6 +10,7 @@ from typing import Any
 from finback.component.library import Component, Library, labelled
 from finback.component.privilege import is_run
 from finback.component.proof import Proof, Sections
+from finback.oci.configuration import Configuration
 from finback.spec.expectation import Expectation, GuestMachine
 from finback.spec.label import effective
 from finback.spec.model import Item, Kernel, Settings, Spec
@@ -152,7 +153,7 @@ def subject(component: Component, change: Change | None = None, variant: str = "
 
 
 def _changed(item: Item, label: Settings, change: Change) -> Item:
-    changes = dict(change(effective(item, label, {})))
+    changes = dict(change(effective(item, label, Configuration())))
     # What the item adds to the label's list is in the list by now.
     used_up: dict[str, Any] = {f"{name}_add": None for name in ("binds", "capabilities") if name in changes}
     return replace(item, **changes, **used_up)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 
 from finback.component.bench import Machine, subject
+from finback.component.definition import ComponentFile, Concatenation, Keep
 from finback.component.library import Component
+from finback.component.merged_usr import moved
 from finback.component.privilege import is_word, privileges
 from finback.component.proof import Proof
 from finback.ground.diagnostic import Diagnostic
@@ -59,10 +62,8 @@ def _reasons(component: Component) -> Iterator[Diagnostic]:
 def _users(component: Component) -> Iterator[Diagnostic]:
     definition = component.definition
     label = definition.label
-    if label is None or not label.uid or label.uid == NOBODY:
-        return
     known = {str(u.uid): u.name for u in definition.users or ()} | {u.name: u.name for u in definition.users or ()}
-    if str(label.uid) not in known:
+    if label is not None and label.uid and label.uid != NOBODY and str(label.uid) not in known:
         advice = f"add it: `users: [{{name: {component.name}, uid: {label.uid}}}]`"
         yield problem("F104", f"no user of the image has the id {label.uid}", label.origin.at("uid"), advice)
     ids: dict[int, str] = {}
@@ -103,6 +104,54 @@ def _proof(component: Component) -> Iterator[Diagnostic]:
     yield from check_spec(Machine(subjects=(subject(component),)).spec("ttyS0"))
 
 
+def _places(component: Component) -> Iterator[Diagnostic]:
+    """Each path is given once, as one thing: /bin/x is /usr/bin/x, and nothing lies below what is no directory."""
+    given: dict[str, ComponentFile | Concatenation] = {}
+    items: list[ComponentFile | Concatenation] = [*(component.definition.concatenate or ())]
+    items += component.definition.files or ()
+    for item in items:
+        path = moved(posixpath.normpath(f"/{item.path}").strip("/"))
+        earlier = given.setdefault(path, item)
+        if earlier is not item:
+            advice = "keep one of them"
+            yield problem("F101", f"{_described(earlier)}, and then {_described(item)}", item.origin.span, advice)
+    for path, item in given.items():
+        for above in _above(path):
+            found = given.get(above)
+            if found is not None and not (isinstance(found, ComponentFile) and found.directory):
+                message = f"{item.path} lies below something that is no directory: {_described(found)}"
+                yield problem("F101", message, item.origin.span, "name it by the directory that it is to be in")
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _described(item: ComponentFile | Concatenation) -> str:
+    if isinstance(item, Concatenation):
+        return f"{item.path} is joined of {item.of}"
+    if item.symlink is not None:
+        return f"{item.path} is a link to {item.symlink}"
+    return f"{item.path} is a {'directory' if item.directory else 'file'}"
+
+
+def _lists(component: Component) -> Iterator[Diagnostic]:
+    """Nothing is named twice where once is enough."""
+    definition = component.definition
+    keep = definition.keep or Keep()
+    lists = {
+        "packages": (definition.packages, definition.origin), "without": (definition.without, definition.origin),
+        "answers": (definition.answers, definition.origin), "programs": (keep.programs, keep.origin),
+        "paths": (keep.paths, keep.origin), "data": (keep.data, keep.origin), "drop": (keep.drop, keep.origin),
+    }  # fmt: skip
+    for key, (values, origin) in lists.items():
+        for index, value in enumerate(values or ()):
+            if value in (values or ())[:index]:
+                message = f"`{key}` names {value} twice"
+                yield problem("F101", message, origin.at(key, index), "remove one of them")
+
+
 RULES: tuple[Callable[[Component], Iterator[Diagnostic]], ...] = (
-    _summary, _settings, _reasons, _users, _ports, _proof,
+    _summary, _settings, _reasons, _users, _ports, _proof, _places, _lists,
 )  # fmt: skip

@@ -26,6 +26,7 @@ from finback.ground.platform import Platform
 from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.oci import image
+from finback.oci.configuration import with_path
 from finback.resolve.plan import PackagePin
 from finback.tree.content import Content, Inline, Reader
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
@@ -159,7 +160,7 @@ def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platfo
     config: dict[str, Any] = {
         "Entrypoint": list(given.entrypoint) if given.entrypoint else None,
         "Cmd": list(given.cmd) if given.cmd else None,
-        "Env": list(given.env or ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)),
+        "Env": list(given.env or with_path(())),
         "WorkingDir": given.working_dir,
         "User": given.user,
         "ExposedPorts": {p: {} for p in given.exposed_ports} if given.exposed_ports else None,

@@ -14,7 +14,8 @@ from finback.ground.diagnostic import Diagnostic, FinbackError, blame, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, Span
-from finback.oci import located
+from finback.oci import configuration, located
+from finback.oci.configuration import Configuration
 from finback.resolve.catalogue import Catalogue, Found, Wanted
 from finback.resolve.confine import CONFINED, confine
 from finback.resolve.lock import Lock
@@ -29,7 +30,7 @@ from finback.resolve.plan import (
 )
 from finback.resolve.sections import Text, adapted, addition
 from finback.resolve.substitute import Substitute
-from finback.resolve.supervision import supervision
+from finback.resolve.supervision import Supervision, supervision
 from finback.spec import dump, label
 from finback.spec.check import allocate_ids
 from finback.spec.disk import kept_at
@@ -198,7 +199,8 @@ class _Resolver:
         def container(numbered: tuple[int, Item]) -> Container:
             index, item = numbered
             found = self._image(item.image, item.origin.at("image"))
-            given = self._settings(item, found)
+            defaults = self._defaults(item, found)
+            given = self._settings(item, found, defaults)
             settings, relaxed = confine(given)
             return Container(
                 section=section,
@@ -206,7 +208,7 @@ class _Resolver:
                 name=item.name,
                 image=found.pin,
                 settings=settings,
-                supervision=supervision(item),
+                supervision=self._supervision(item, found, defaults),
                 seccomp=self._seccomp(item, settings),
                 usual=tuple(f for f in CONFINED if getattr(given, f) is None),
                 relaxed=relaxed,
@@ -240,14 +242,28 @@ class _Resolver:
             SecretUse(name=s.name, mode=int(s.mode, 8) if s.mode else 0o400, optional=bool(s.optional)) for s in asked
         )
 
-    def _settings(self, item: Item, found: Found) -> Settings:
-        config = found.config.get("config") or {}
-        text = (config.get("Labels") or {}).get(LABEL)
+    def _defaults(self, item: Item, found: Found) -> Configuration:
+        with blame(item.origin.at("image")):
+            return configuration.read(found.config, found.pin.reference)
+
+    def _supervision(self, item: Item, found: Found, image: Configuration) -> Supervision:
+        try:
+            return supervision(item, image.stop_signal)
+        except ValueError:
+            raise error(
+                "F124",
+                f"image {found.pin.reference} says to stop it by {image.stop_signal!r}, which is not a signal",
+                item.origin.at("image"),
+                help="name one: `stop: {signal: SIGTERM}`",
+            ) from None
+
+    def _settings(self, item: Item, found: Found, image: Configuration) -> Settings:
+        text = image.labels.get(LABEL)
         defaults = None
         if text:
             with blame(item.origin.at("image")):
                 defaults = label.parse(text, found.pin.reference)
-        settings = adapted(self._request.spec, item, label.effective(item, defaults, dict(config)))
+        settings = adapted(self._request.spec, item, label.effective(item, defaults, image))
         if self._catalogue is not None and not settings.command:
             raise error(
                 "F120",
@@ -257,9 +273,11 @@ class _Resolver:
             )
         user = settings.user
         if user == "image":
-            user = config.get("User") or "0"
+            user = image.user or "0"
         return replace(
             settings,
+            # What finds the program, in the check before the build and in the machine.
+            env=settings.env if self._catalogue is None else configuration.with_path(settings.env or ()),
             user=user,
             uid=self._id(settings.uid, item.origin.at("uid")),
             gid=self._id(settings.gid, item.origin.at("gid")),

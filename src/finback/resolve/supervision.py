@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from finback.spec import signal
 from finback.spec.model import Item
 from finback.spec.supervision import Backoff, FailurePolicy, Health, Ready, RestartPolicy, Stop
 
@@ -27,14 +28,20 @@ class Supervision:
     health: Health | None = None
     """With every default filled in."""
     stop_signal: str = "SIGTERM"
+    """As `signal.parse` spells it."""
     stop_within: int = STOP_SECONDS
     on_failure: FailurePolicy = "continue"
     limit: int = 0
     """How long a step may take; 0 is no limit."""
 
 
-def supervision(item: Item) -> Supervision:
-    """What *item* says, completed."""
+def supervision(item: Item, image_signal: str = "") -> Supervision:
+    """What *item* says, completed; *image_signal* is the `StopSignal` of its image.
+
+    Raises:
+        ValueError: what stops it is not a signal.
+
+    """
     backoff, stop = item.backoff or Backoff(), item.stop or Stop()
     first = backoff.first or FIRST_WAIT
     return Supervision(
@@ -47,7 +54,7 @@ def supervision(item: Item) -> Supervision:
         ready=item.ready,
         ready_within=(item.ready.timeout if item.ready else None) or READY_SECONDS,
         health=_health(item.health),
-        stop_signal=stop.signal or "SIGTERM",
+        stop_signal=signal.parse(stop.signal or image_signal or "SIGTERM"),
         stop_within=stop.timeout or STOP_SECONDS,
         on_failure=item.on_failure or "continue",
         limit=item.timeout or 0,

@@ -6,12 +6,12 @@ Source: compat 1.6 (the column of precedence) and 1.7; OCI image specification 1
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity
 from finback.ground.source import Source
+from finback.oci.configuration import Configuration
 from finback.spec.decode import load_partly
 from finback.spec.model import BindNS, Item, Runtime, Settings
 from finback.spec.settings import check_settings
@@ -42,10 +42,10 @@ def parse(text: str, reference: str) -> Settings:
     return settings
 
 
-def effective(item: Item, label: Settings | None, config: Mapping[str, Any]) -> Settings:
+def effective(item: Item, label: Settings | None, image: Configuration) -> Settings:
     """The settings of *item* completed: its own, then those of the label, then those of the image's configuration.
 
-    *config* is the `config` object of the OCI image configuration. `capabilities.add` and `binds.add` are used up.
+    `capabilities.add` and `binds.add` are used up.
     What nothing gives stays None, except `cwd`, which is `/` then.
     """
     defaults = label or Settings()
@@ -60,10 +60,10 @@ def effective(item: Item, label: Settings | None, config: Mapping[str, Any]) -> 
     if item.binds is None and item.binds_add:
         values["binds"] = tuple(dict.fromkeys((defaults.binds or ()) + item.binds_add))
     if values["command"] is None:
-        values["command"] = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())) or None
-    if values["env"] is None and config.get("Env"):
-        values["env"] = tuple(config["Env"])
-    values["cwd"] = values["cwd"] or config.get("WorkingDir") or "/"
+        values["command"] = image.command or None
+    if values["env"] is None:
+        values["env"] = image.environment or None
+    values["cwd"] = values["cwd"] or image.folder or "/"
     return Settings(**values, runtime=_runtime(item.runtime, defaults.runtime), origin=item.origin)
 
 

@@ -8,9 +8,10 @@ from dataclasses import fields
 
 from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
+from finback.spec import signal
 from finback.spec.model import Item, Spec
 from finback.spec.settings import did_you_mean, problem, warning
-from finback.spec.supervision import SERVICE_KEYS, SIGNALS, STEP_KEYS, Health, Ready
+from finback.spec.supervision import SERVICE_KEYS, STEP_KEYS, Health, Ready
 
 # More than this many seconds, a day, is surely meant otherwise; and the guest's shell can count that far.
 MAX_SECONDS = 86400
@@ -80,15 +81,23 @@ def _service(item: Item) -> Iterator[Diagnostic]:
     if stop is not None:
         if stop.timeout is not None:
             yield from _seconds("timeout", stop.timeout, stop.origin.at("timeout"), 1)
-        if stop.signal is not None and stop.signal not in SIGNALS:
-            guess = "SIG" + stop.signal.upper().removeprefix("SIG")
-            advice = did_you_mean(guess, SIGNALS, f"write one of {', '.join(SIGNALS)}")
-            yield problem("F064", f"{stop.signal!r} is not a signal", stop.origin.at("signal"), advice)
+        if stop.signal is not None:
+            yield from _signal(stop.signal, stop.origin.at("signal"))
     if item.ready is not None:
         yield from _asked("ready", item.ready, _PROBES)
     if item.health is not None:
         yield from _health(item.health)
         yield from _asked("health", item.health, _HEALTH_PROBES)
+
+
+def _signal(given: int | str, span: Span | None) -> Iterator[Diagnostic]:
+    try:
+        signal.parse(given)
+    except ValueError:
+        guess = "SIG" + str(given).upper().removeprefix("SIG")
+        usual = "write a name such as SIGTERM, SIGINT, SIGQUIT or SIGRTMIN+3, or a number from 1 to 64"
+        advice = did_you_mean(guess, tuple(signal.NUMBERS), usual)
+        yield problem("F064", f"{given!r} is not a signal", span, advice)
 
 
 def _health(health: Health) -> Iterator[Diagnostic]:

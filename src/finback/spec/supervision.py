@@ -92,8 +92,9 @@ class Health:
 class Stop:
     """How a service is stopped."""
 
-    signal: str | None = None
-    """Signal that asks for it: `SIGTERM`, `SIGINT`, `SIGQUIT`, ... Default: SIGTERM."""
+    signal: int | str | None = None
+    """Signal that asks for it, by name or number: `SIGTERM`, `INT`, `SIGRTMIN+3`, `37`. Default: the image's
+    `STOPSIGNAL`, else SIGTERM."""
     timeout: int | None = None
     """Seconds until it is killed. Default: 5."""
     origin: Origin = origin()
@@ -103,9 +104,3 @@ SERVICE_KEYS = ("restart", "backoff", "startLimit", "needs", "ready", "health", 
 """Keys that only a service can have."""
 STEP_KEYS = {"onFailure": ("onboot",), "timeout": ("onboot", "onshutdown")}
 """Keys that only a step can have, and the sections of the steps."""
-
-SIGNALS = (
-    "SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGCONT",
-    "SIGPWR", "SIGWINCH",
-)  # fmt: skip
-"""What a service can be stopped with."""

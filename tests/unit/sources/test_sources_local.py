@@ -21,13 +21,18 @@ from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
 from finback.ground.event import silent
 from finback.ground.platform import Platform
+from finback.ground.source import Source
 from finback.host.store import Store
 from finback.oci import image
+from finback.oci.configuration import DEFAULT_PATH
 from finback.oci.flatten import entries
 from finback.oci.image import LAYER
 from finback.oci.manifest import INDEX, MANIFEST
 from finback.resolve.catalogue import Found, Wanted
-from finback.resolve.plan import ImagePin
+from finback.resolve.plan import Container, ImagePin
+from finback.resolve.resolve import Request, resolve
+from finback.spec.decode import load
+from finback.spec.model import Spec
 
 Find = Callable[..., Found]
 
@@ -78,6 +83,55 @@ def test_a_layout_is_read(packed: bool, compression: str, tmp_path: Path, store:
     with pytest.raises(FinbackError, match="has no image nope") as failure:
         find(f"oci-layout:{path}:nope")
     assert code(failure) == "F182"
+
+
+def planned(workspace: Workspace, image: str, more: str = "") -> Container:
+    """A service of *image* in a plan."""
+    spec = load(Spec, Source("t.yml", f"services: [{{name: web, image: '{image}'{more}}}]\n"))
+    request = Request(spec=spec, name="t", platform=Platform.parse("amd64"), epoch=0, substitute=lambda name: None)
+    return resolve(request, workspace.catalogue(), NoFiles()).services[0]
+
+
+class NoFiles:
+    """A machine that has no files."""
+
+    def read(self, path: str, span: object) -> None:
+        """There is none."""
+
+    def keep(self, data: bytes) -> Digest:
+        """Not kept."""
+        return Digest.of(data)
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "env", "signal"),
+    [
+        ({"Cmd": ["sh"]}, "", (f"PATH={DEFAULT_PATH}",), "SIGTERM"),
+        ({"Cmd": ["sh"], "Env": ["A=1"], "StopSignal": "SIGRTMIN+3"}, "", (f"PATH={DEFAULT_PATH}", "A=1"), "37"),
+        ({"Cmd": ["sh"], "Env": ["PATH=/x"], "StopSignal": "3"}, "", ("PATH=/x",), "SIGQUIT"),
+        ({"Cmd": ["sh"], "Env": ["PATH=/x"]}, ", env: [B=2]", (f"PATH={DEFAULT_PATH}", "B=2"), "SIGTERM"),
+        ({"Cmd": ["sh"], "StopSignal": "winch"}, ", stop: {signal: 15}", (f"PATH={DEFAULT_PATH}",), "SIGTERM"),
+        ({"Cmd": ["sh"], "StopSignal": "winch"}, ", stop: {timeout: 9}", (f"PATH={DEFAULT_PATH}",), "SIGWINCH"),
+        ({"Cmd": ["sh"], "StopSignal": "rubbish"}, ", stop: {signal: int}", (f"PATH={DEFAULT_PATH}",), "SIGINT"),
+    ],
+)
+def test_what_an_image_says_of_its_program(
+    config: dict[str, Any], more: str, env: tuple[str, ...], signal: str, tmp_path: Path, workspace: Workspace
+) -> None:
+    layout = Layout()
+    layout.named("web", layout.image("web", config=config))
+    made = planned(workspace, f"oci-layout:{layout.write(tmp_path / 'images')}:web", more)
+    assert made.settings.env == env
+    assert made.supervision.stop_signal == signal
+
+
+def test_an_image_with_a_stop_signal_that_is_none_is_told_what_helps(tmp_path: Path, workspace: Workspace) -> None:
+    layout = Layout()
+    layout.named("web", layout.image("web", config={"Cmd": ["sh"], "StopSignal": "SIGSTOPP"}))
+    with pytest.raises(FinbackError, match="SIGSTOPP") as failure:
+        planned(workspace, f"oci-layout:{layout.write(tmp_path / 'images')}:web")
+    assert code(failure) == "F124"
+    assert "stop: {signal: SIGTERM}" in failure.value.diagnostics[0].help
 
 
 def test_the_platform_is_chosen_and_nothing_else_is_read(tmp_path: Path, store: Store, find: Find) -> None:

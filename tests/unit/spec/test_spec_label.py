@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finback.ground.diagnostic import FinbackError
+from finback.oci.configuration import Configuration
 from finback.spec import label
 from finback.spec.model import BindNS, Interface, Item, Mount, Runtime, Settings
 
-CONFIG = {"Entrypoint": ["/e"], "Cmd": ["c"], "Env": ["A=1"], "WorkingDir": "/w", "User": "5"}
+CONFIG = Configuration(entrypoint=("/e",), arguments=("c",), environment=("A=1",), folder="/w", user="5")
 
 
 def item(**given: Any) -> Item:
@@ -67,10 +68,7 @@ def test_the_image_gives_what_nobody_else_does() -> None:
     made = label.effective(item(), None, CONFIG)
     assert made == Settings(command=("/e", "c"), env=("A=1",), cwd="/w")
     assert type(made) is Settings
-    assert label.effective(item(), None, {}) == Settings(cwd="/")
-    assert label.effective(item(), None, {"Entrypoint": None, "Cmd": None, "Env": None, "WorkingDir": ""}) == Settings(
-        cwd="/"
-    )
+    assert label.effective(item(), None, Configuration()) == Settings(cwd="/")
 
 
 def test_the_label_comes_before_the_image_and_the_item_before_the_label() -> None:
@@ -103,14 +101,16 @@ def test_an_empty_text_is_not_given_and_an_empty_list_clears() -> None:
     ],
 )
 def test_added_capabilities(base: tuple[str, ...] | None, added: tuple[str, ...], made: tuple[str, ...]) -> None:
-    assert label.effective(item(capabilities_add=added), Settings(capabilities=base), {}).capabilities == made
+    assert (
+        label.effective(item(capabilities_add=added), Settings(capabilities=base), Configuration()).capabilities == made
+    )
 
 
 def test_added_binds_and_what_replaces_them() -> None:
     base = Settings(binds=("/a:/a",), binds_add=("/x:/x",), capabilities_add=("CAP_KILL",))
-    made = label.effective(item(binds_add=("/b:/b",)), base, {})
+    made = label.effective(item(binds_add=("/b:/b",)), base, Configuration())
     assert made == Settings(binds=("/a:/a", "/b:/b"), cwd="/")
-    assert label.effective(item(binds=("/c:/c",), binds_add=("/b:/b",)), base, {}).binds == ("/c:/c",)
+    assert label.effective(item(binds=("/c:/c",), binds_add=("/b:/b",)), base, Configuration()).binds == ("/c:/c",)
 
 
 def test_runtime_is_merged_field_by_field_and_its_namespaces_one_by_one() -> None:
@@ -121,9 +121,9 @@ def test_runtime_is_merged_field_by_field_and_its_namespaces_one_by_one() -> Non
         )
     )  # fmt: skip
     own = item(runtime=Runtime(mkdir=(), interfaces=(Interface(name="wg0"),), bind_ns=BindNS(net="/own")))
-    assert label.effective(own, base, {}).runtime == Runtime(
+    assert label.effective(own, base, Configuration()).runtime == Runtime(
         mkdir=(), cgroups=("c",), mounts=(Mount(destination="/m", type="tmpfs"),), namespace="one",
         interfaces=(Interface(name="wg0"),), bind_ns=BindNS(net="/own", pid="/p"),
     )  # fmt: skip
-    assert label.effective(item(), base, {}).runtime == base.runtime
-    assert label.effective(own, None, {}).runtime == own.runtime
+    assert label.effective(item(), base, Configuration()).runtime == base.runtime
+    assert label.effective(own, None, Configuration()).runtime == own.runtime

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from finback.ground.diagnostic import FinbackError, Severity
 from finback.ground.source import Source
+from finback.oci.configuration import Configuration
 from finback.spec import dump, label
 from finback.spec.check import allocate_ids
 from finback.spec.load import load_all, load_spec
@@ -142,7 +143,7 @@ def test_ids_count_from_100() -> None:
 
 
 def test_settings_come_from_item_then_label_then_image() -> None:
-    config = {"Entrypoint": ["/e"], "Cmd": ["c"], "Env": ["A=1"], "WorkingDir": "/w"}
+    config = Configuration(entrypoint=("/e",), arguments=("c",), environment=("A=1",), folder="/w")
     defaults = label.parse('{"capabilities": ["CAP_CHOWN"], "binds": ["/a:/a"], "readonly": true}', "x")
     item = Item(name="n", image="i", capabilities_add=("CAP_KILL",), readonly=False, binds=())
     made = label.effective(item, defaults, config)

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from finback.assemble.bootable._view import View
 from finback.codec import elf
 from finback.ground.platform import Platform
+from finback.oci.configuration import DEFAULT_PATH
 from finback.tree.entry import File
 
-# What an environment without PATH is taken to have.
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SCRIPT_HEAD = 256
 DEPTH = 5
 MUSL = tuple(f"lib{name}." for name in ("c", "pthread", "rt", "m", "dl", "util", "xnet"))
@@ -34,7 +33,8 @@ class Program:
     """A program to be started."""
 
     name: str
-    path: str = PATH
+    path: str = DEFAULT_PATH
+    """The PATH of its environment: where a name without a slash is looked for."""
     cwd: str = "/"
     covered: tuple[str, ...] = ()
     """Mount points: what is below them is not known."""
@@ -65,7 +65,7 @@ def trouble(view: View, program: Program, depth: int = 0) -> list[str]:
 def _places(program: Program) -> list[str]:
     if "/" in program.name:
         return [posixpath.normpath(posixpath.join("/", program.cwd, program.name))]
-    return [posixpath.join("/", folder, program.name) for folder in program.path.split(":")]
+    return [posixpath.join("/", folder, program.name) for folder in program.path.split(":") if folder]
 
 
 def _starts(view: View, program: Program, path: str, file: File, depth: int) -> list[str]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from finback.assemble.bootable import Subject
 from finback.assemble.bootable._facts import Questions, of_container
-from finback.assemble.bootable._program import PATH, Program
+from finback.assemble.bootable._program import Program
 from finback.assemble.bootable._words import describe
 from finback.assemble.oci_config import mounts
 from finback.ground.diagnostic import Diagnostic, Severity
 from finback.ground.platform import Platform
+from finback.oci.configuration import DEFAULT_PATH
 from finback.resolve.plan import Container
 
 # What lets a kernel run programs of other machines, and other kinds of programs.
@@ -56,7 +57,7 @@ def _program(container: Container, name: str, platform: Platform) -> Program:
     over = {posixpath.normpath(m["destination"]) for m in mounts(settings, {})}
     return Program(
         name=name,
-        path=environment.get("PATH") or PATH,
+        path=environment.get("PATH", DEFAULT_PATH),
         cwd=settings.cwd or "/",
         covered=tuple(sorted(over | inside)),
         platform=platform,
