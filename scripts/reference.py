@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from collections import Counter
@@ -17,6 +18,8 @@ from finback.app.settings import Settings
 from finback.cli import cli
 from finback.component.library import Component, Library
 from finback.component.measurement import measured
+from finback.ground import errors
+from finback.ground.diagnostic import Family
 from finback.spec.schema import EDIT, schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,6 +130,46 @@ def _keys(part: dict[str, Any]) -> Iterator[str]:
     for key, value in part["properties"].items():
         if not value.get("description", "").startswith(EDIT) and "." not in key:
             yield f"| `{key}` | {value.get('description', '').replace('|', BAR)} |"
+
+
+ERRORS = """\
+An error has a code, which never changes its meaning, and a name. The first two characters of the code are its
+family, which decides the exit status. `finback explain CODE` prints what stands here. Wrong use of the command line
+ends with status 2, an interrupt with 130."""
+
+
+def errors_page() -> str:
+    """Every error code, from its declaration."""
+    lines = ["# Errors", "", "Made from the declarations by `scripts/reference.py`.", "", ERRORS, ""]
+    lines += ["| family | what is wrong | status |", "|---|---|---|"]
+    meanings = descriptions_of(Family)
+    lines += [f"| {f.value} | {meanings[f.name]} | {f.status} |" for f in Family]
+    known = list(errors.declarations())
+    for family in Family:
+        lines += ["", f"## {family.value}: {meanings[family.name].rstrip('.')}", "", "| code | name | meaning |"]
+        lines.append("|---|---|---|")
+        members = [(name, code) for name, code in known if code.number.startswith(family.value)]
+        for name, code in members:
+            lines.append(f"| {code.number} | `{name}` | {code.meaning.replace('|', BAR)} |")
+        for name, code in members:
+            if code.explanation or code.wrong:
+                lines += ["", f"### {code.number} {name}", "", code.explanation or f"{code.meaning}."]
+            for title, example in (("Wrong", code.wrong), ("Right", code.right)):
+                if example:
+                    lines += ["", f"{title}:", "", "```text", example.rstrip(), "```"]
+    return "\n".join([*lines, ""])
+
+
+def descriptions_of(family: type[Family]) -> dict[str, str]:
+    """The text below each member of an enumeration."""
+    found: dict[str, str] = {}
+    name = ""
+    for statement in ast.parse(inspect.getsource(family)).body[0].body:  # type: ignore[attr-defined]
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and name:
+            found[name] = " ".join(str(statement.value.value).split())
+    return found
 
 
 def components_page() -> str:
@@ -252,8 +295,14 @@ def _command(command: click.Command, name: str) -> list[str]:
 def main() -> int:
     """Write the pages, or compare them."""
     stale = []
-    pages = {"yaml.md": yaml_page, "components.md": components_page, "commands.md": commands_page,
-             "assemblies.md": assemblies_page, "configuration.md": configuration_page}  # fmt: skip
+    pages = {
+        "assemblies.md": assemblies_page,
+        "commands.md": commands_page,
+        "components.md": components_page,
+        "configuration.md": configuration_page,
+        "errors.md": errors_page,
+        "yaml.md": yaml_page,
+    }
     for name, make in pages.items():
         text = make()
         path = REFERENCE / name
