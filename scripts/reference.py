@@ -84,6 +84,8 @@ VARIABLES = {
     "The terminal": {
         "FINBACK_PROGRESS": "How progress is shown, as `--progress` takes it.",
         "FINBACK_CACHE, LINUXKIT_CACHE": "Folder of the store, as `--cache` takes it.",
+        "NO_COLOR": "When set, nothing is coloured.",
+        "CI": "When set, progress is shown as on something that is no terminal.",
         "TERM": "What the terminal understands. It is handed to the guest by `finback shell`.",
     },
 }
