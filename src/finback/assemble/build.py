@@ -17,12 +17,15 @@ from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.source import NOWHERE, Origin
 from finback.host.store import Store
+from finback.oci import located
 from finback.resolve.plan import ImagePin, Plan, VolumePlan
 from finback.spec.ordering import waves
 from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, Directory, File
 
 FILES = "linuxkit.files"
+LINUXKIT_INIT = "linuxkit/init"
+ISSUE = b"\nWelcome to LinuxKit\n(this system was built by finback)\n\n"
 # Folders on which the guest mounts memory.
 MADE_AT_RUN_TIME = ("run", "tmp", "var")
 
@@ -43,6 +46,7 @@ def build(plan: Plan, store: Store) -> System:
         # Our own convention is a merged /usr; an init image may have another.
         prefix = "usr" if not plan.init or root.place("lib/modules").startswith("usr/") else ""
         parts.append(_image(plan.kernel.image, "kernel", prefix, "kernel", plan.kernel.origin))
+    parts += _issue(plan, root)
     parts += [_image(pin, f"init[{i}]", "", "init", pin.origin) for i, pin in enumerate(plan.init)]
     parts += volumes.parts(plan, _volume_image)
     parts += _container_images(plan)
@@ -146,3 +150,15 @@ def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
         entries = tuple(own_files.with_parents([placed], known, plan.epoch))
         parts.append(OwnPart(source=FILES, location=location, entries=entries, origin=origin))
     return parts
+
+
+def _issue(plan: Plan, root: Shape) -> list[Part]:
+    """What LinuxKit's init shows on the consoles, where the file names that one and another image answers it. It comes
+    before the images, whose own /etc/issue wins. Source: compat, tools 1.
+    """
+    for pin in plan.init:
+        if pin.substitutes and located.parse(pin.substitutes).familiar_name == LINUXKIT_INIT:
+            made = File(path=root.place("etc/issue"), content=Inline(ISSUE), mtime=plan.epoch)
+            entries = tuple(own_files.with_parents([made], set(), plan.epoch))
+            return [OwnPart(source=FILES, location="issue", entries=entries, origin=pin.origin)]
+    return []
