@@ -21,13 +21,9 @@ def issue(store: Store, substitutes: str) -> list[tuple[bytes, bool]]:
     plan = replace(plan, init=tuple(replace(pin, substitutes=substitutes) for pin in plan.init))
     parts = assembling.build(plan, store).parts
     first = next(i for i, part in enumerate(parts) if part.location == "init[0]")
-    found = []
-    for number, part in enumerate(parts):
-        for entry in part.entries if isinstance(part, OwnPart) else ():
-            if entry.path == "etc/issue":
-                assert isinstance(entry, File) and isinstance(entry.content, Inline)
-                found.append((bytes(entry.content.data), number < first))
-    return found
+    entries = [(e, n < first) for n, p in enumerate(parts) if isinstance(p, OwnPart) for e in p.entries]
+    found = [(e.content, early) for e, early in entries if isinstance(e, File) and e.path == "etc/issue"]
+    return [(bytes(c.data), early) for c, early in found if isinstance(c, Inline)]
 
 
 @pytest.mark.parametrize("name", ["docker.io/linuxkit/init:0123456789abcdef", "docker.io/linuxkit/init"])
