@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all bench lint site setup system update-dependencies clean
+.PHONY: demo test test-all bench lint pictures site setup system update-dependencies clean
 
 demo: setup
 	$(BIN)/python scripts/demo.py
@@ -23,6 +23,10 @@ bench: setup
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+# The pictures of the README, of which two show a system that is built and booted for that.
+pictures: setup
+	$(BIN)/python scripts/pictures.py
 
 # NO_MKDOCS_2_WARNING: Material's advertisement of its successor is no warning of ours.
 site: setup
