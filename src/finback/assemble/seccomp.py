@@ -6,11 +6,11 @@ architectures. Source: OCI runtime specification 1.2, config-linux.md, section "
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from finback.assemble.syscall import ALLOWED, BY_CAPABILITY
+from finback.codec import strict_json
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
 from finback.ground.source import Span
@@ -64,13 +64,13 @@ def from_file(data: bytes, settings: Settings, platform: Platform, span: Span | 
 
     """
     try:
-        body = json.loads(data)
+        body = strict_json.plain(data)
         action = body["defaultAction"]
         rules = [_rule(r) for r in body.get("syscalls") or () if _counts(r, _capabilities(settings), platform)]
         kept = {k: body[k] for k in ("defaultErrnoRet", "architectures", "flags") if body.get(k) is not None}
         if not str(action).startswith("SCMP_ACT_"):
             raise ValueError(f"its defaultAction is {action!r}")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as failure:
+    except (ValueError, KeyError, TypeError, AttributeError) as failure:
         raise error(
             "F095",
             f"this is no seccomp profile: {failure!r}"[:300],

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from finback.codec import tar
+from finback.codec import strict_json, tar
 from finback.component import identity, merged_usr
 from finback.component.definition import Concatenation, ImageConfig
 from finback.component.kernel import kernel_tree, with_parents
@@ -56,7 +56,7 @@ def build(component: Component, pins: tuple[PackagePin, ...], platform: Platform
                     ingest.write(chunk)
         layer = ingest.digest
         manifest = image.write(store, [layer], _config(component, pins, platform, epoch))
-        blobs = [json.loads(store.read(manifest))["config"]["digest"], str(layer)]
+        blobs = [strict_json.plain(store.read(manifest))["config"]["digest"], str(layer)]
         store.remember(made_of, {"manifest": str(manifest), "blobs": blobs})
     return manifest
 

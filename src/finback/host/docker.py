@@ -6,13 +6,14 @@ Source: Docker Engine API 1.24 and later, "Export an image"; Podman answers the 
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import environment
 from finback.host.file import scratch_file
@@ -120,8 +121,8 @@ def _understood(place: Path) -> Iterator[None]:
 def _refused(name: str, place: Path, reply: http.client.HTTPResponse) -> FinbackError:
     body = reply.read(MESSAGE_LIMIT)
     try:
-        said = str(json.loads(body)["message"])
-    except (KeyError, TypeError, ValueError):
+        said = strict_json.read(body).need("message").text()
+    except JsonError:
         said = body[:200].decode("utf-8", "replace")
     if reply.status == http.client.NOT_FOUND or "no such image" in said.lower():
         return error("F188", f"{place} has no image {name}", help=f"pull it there first: docker pull {name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError
 from finback.ground.digest import Digest
 from finback.host import clock
 from finback.host.file import failed
-from finback.host.store import Store
+from finback.host.store import RECORD_LIMIT, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,8 @@ def records(store: Store) -> Iterator[Record]:
     """
     for name, path, size, used in _files(store.root / "actions"):
         value = None
-        with suppress(OSError, ValueError, RecursionError):
-            value = json.loads(path.read_bytes())
+        with suppress(OSError, JsonError):
+            value = strict_json.plain(path.read_bytes(), limit=RECORD_LIMIT)
         yield Record(key=name, used=used, size=size, value=value)
 
 

@@ -21,6 +21,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.host import clock
@@ -31,6 +32,8 @@ from finback.tree.content import Content, Inline, Slice
 CHUNK = 1 << 20
 # How exactly the last use of a file is known. Each note costs a write.
 USE_SECONDS = 600
+# Records and the index are far smaller; what is larger is damaged.
+RECORD_LIMIT = 64 << 20
 REF_NAME = "org.opencontainers.image.ref.name"
 
 
@@ -334,7 +337,8 @@ class Store:
 
     def _json(self, path: Path) -> Any | None:
         try:
-            return json.loads(path.read_bytes())
+            with path.open("rb") as stream:
+                return strict_json.plain(stream.read(RECORD_LIMIT + 1), limit=RECORD_LIMIT)
         except FileNotFoundError:
             return None
 

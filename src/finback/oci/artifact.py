@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from finback.codec import strict_json
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
@@ -123,13 +124,14 @@ def platform(configuration: bytes) -> Platform | None:
     """What a configuration that `config` made says; None when it says nothing.
 
     Raises:
-        ValueError: it is none.
+        JsonError: it is none.
 
     """
-    body = json.loads(configuration)
-    if not isinstance(body, dict) or not body.get("architecture"):
+    body = strict_json.read(configuration)
+    architecture = body.get("architecture").text("")
+    if not architecture:
         return None
-    return Platform(str(body.get("os") or "linux"), str(body["architecture"]), str(body.get("variant") or ""))
+    return Platform(body.get("os").text("linux") or "linux", architecture, body.get("variant").text(""))
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

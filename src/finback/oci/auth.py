@@ -6,13 +6,13 @@ Source: distribution's token specification (auth/token.md, auth/oauth.md, auth/s
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import clock
 from finback.host.web import Client, Reply, Request
@@ -32,6 +32,25 @@ class _Token:
     text: str = field(repr=False)
     until: float = 0.0
     """On the monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """A token server's answer. Source: auth/token.md, "Token Response Fields"; auth/oauth.md, "Token Response"."""
+
+    text: str = field(repr=False)
+    refresh: str = field(repr=False)
+    seconds: float
+
+
+def _granted(body: Node) -> _Granted:
+    lifetime = body.get("expires_in").number(LIFETIME)
+    return _Granted(
+        text=body.get("access_token").text("") or body.get("token").text(""),
+        refresh=body.get("refresh_token").text(""),
+        # Some servers send 0 or less for "not stated".
+        seconds=lifetime if lifetime > 0 else LIFETIME,
+    )
 
 
 class Authenticator:
@@ -102,14 +121,11 @@ class Authenticator:
         began = clock.monotonic()
         ask = self._exchange if known.identity_token else self._plain
         body = self._read(ask(known, realm, service, words), known)
-        text = body.get("access_token") or body.get("token")
-        if not isinstance(text, str) or not text or not text.isprintable():
+        if not body.text or not body.text.isprintable() or not body.text.isascii():
             raise self._odd(f"there is no token in the answer of {urlsplit(realm).netloc}")
-        if known.identity_token and isinstance(body.get("refresh_token"), str):
-            self._known[_repository(scopes)] = Credential(identity_token=body["refresh_token"])
-        lifetime = body.get("expires_in")
-        seconds = lifetime if isinstance(lifetime, int) and lifetime > 0 else LIFETIME
-        self._tokens[scopes] = _Token(text, began + max(seconds - MARGIN, 1))
+        if known.identity_token and body.refresh:
+            self._known[_repository(scopes)] = Credential(identity_token=body.refresh)
+        self._tokens[scopes] = _Token(body.text, began + max(body.seconds - MARGIN, 1))
         return True
 
     def _check(self, realm: str) -> None:
@@ -143,17 +159,19 @@ class Authenticator:
         request = Request(url=realm, method="POST", headers=headers, body=urlencode(form).encode())
         return self._client.ask(request, limit=LIMIT)
 
-    def _read(self, reply: Reply, known: Credential) -> dict[str, Any]:
+    def _read(self, reply: Reply, known: Credential) -> _Granted:
         if reply.status in (400, 401, 403):
             who = known.username or ("the identity token" if known.identity_token else "")
             raise refused(self._registry, f"{who} is not accepted" if who else "it gives nothing to the anonymous")
-        try:
-            body = json.loads(reply.body) if reply.status == 200 else None
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
+        if reply.status != 200:
             raise self._odd(f"asked for a token, {urlsplit(reply.url).netloc} answers {reply.status}")
-        return body
+        try:
+            return _granted(strict_json.read(reply.body, limit=LIMIT))
+        except JsonError as failure:
+            # Without any part of the answer, which may hold a secret.
+            raise self._odd(
+                f"the answer of {urlsplit(reply.url).netloc} with a token can't be read: {failure}"
+            ) from None
 
     def _odd(self, why: str) -> FinbackError:
         return error(

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import error
 from finback.host import environment, file, process
 from finback.host.process import Command
@@ -144,34 +146,39 @@ class Credentials:
         return section
 
     def _decode(self, entry: Mapping[str, Any], name: str) -> Credential:
+        texts = self._texts(entry, name)
         try:
-            plain = base64.b64decode(entry.get("auth") or "", validate=True).decode()
-        except (binascii.Error, ValueError, TypeError):
+            plain = base64.b64decode(texts["auth"], validate=True).decode()
+        except (binascii.Error, ValueError):
             # Without the cause, which shows the text.
             raise self._bad(f"`auth` of {name} is not base64") from None
         user, colon, password = plain.partition(":")
         if plain and not colon:
             raise self._bad(f"`auth` of {name} is not USER:PASSWORD")
-        user, password = user or str(entry.get("username") or ""), password or str(entry.get("password") or "")
+        user, password = user or texts["username"], password or texts["password"]
         return Credential(
             username=user,
             # Docker's own files have had a NUL at the end.
             password=password.rstrip("\0"),
-            identity_token=str(entry.get("identitytoken") or ""),
-            registry_token=str(entry.get("registrytoken") or ""),
+            identity_token=texts["identitytoken"],
+            registry_token=texts["registrytoken"],
         )
+
+    def _texts(self, entry: Mapping[str, Any], name: str) -> dict[str, str]:
+        keys = ("auth", "username", "password", "identitytoken", "registrytoken")
+        try:
+            return {key: Node(entry, f"$.auths.{name}").get(key).text("") for key in keys}
+        except JsonError as failure:
+            raise self._bad(str(failure)) from None
 
     def _read(self) -> dict[str, Any]:
         if not self.path.exists():
             return {}
         data = file.read(self.path, limit=LIMIT)
         try:
-            config = json.loads(data) if data.strip() else {}
-        except ValueError:
-            raise self._bad("it is not JSON") from None
-        if not isinstance(config, dict):
-            raise self._bad("it is not a JSON object")
-        return config
+            return dict(strict_json.read(data, limit=LIMIT).object()) if data.strip() else {}
+        except JsonError as failure:
+            raise self._bad(str(failure)) from None
 
     def _write(self, config: Mapping[str, Any]) -> None:
         with file.writing(self.path) as out:
@@ -215,10 +222,10 @@ def _ask(helper: str, server: str) -> Credential | None:
             return None
         raise _broken_helper(helper, f"it ended with status {status}")
     try:
-        body = json.loads(out[:LIMIT])
-        user, secret = str(body["Username"]), str(body["Secret"])
-    except (ValueError, KeyError, TypeError):
-        raise _broken_helper(helper, "its answer is not what the protocol says") from None
+        body = strict_json.read(out, limit=LIMIT)
+        user, secret = body.need("Username").text(), body.need("Secret").text()
+    except JsonError as failure:
+        raise _broken_helper(helper, f"its answer is not what the protocol says: {failure}") from None
     if user == _TOKEN_USER:
         return Credential(identity_token=secret)
     return Credential(username=user, password=secret)

@@ -8,13 +8,14 @@ Source: Docker image specification 1.2, "Combined Image JSON + Filesystem Change
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from finback.codec import strict_json
 from finback.codec.decompress import decompress, detect, reader
+from finback.codec.strict_json import Node
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
@@ -39,12 +40,11 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
     if not found.has("manifest.json"):
         raise error("F185", f"{found.label} has no manifest.json", help="name an archive that `docker save` made")
     try:
-        listed = json.loads(files.read(found, "manifest.json", manifest.LIMIT))
-        entries = [(str(e["Config"]), tuple(map(str, e.get("RepoTags") or ())), tuple(map(str, e["Layers"])))
-                   for e in listed]  # fmt: skip
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
+        listed = strict_json.read(files.read(found, "manifest.json", manifest.LIMIT), limit=manifest.LIMIT)
+        entries = [_entry(e) for e in listed.items()]
+    except ValueError as failure:
         raise error(
-            "F185", f"manifest.json in {found.label} can't be read: {failure!r}", help="make the archive anew"
+            "F185", f"manifest.json in {found.label} can't be read: {failure}", help="make the archive anew"
         ) from None
     path, _, layers = _named(entries, name, found.label)
     config = files.read(found, path, manifest.LIMIT)
@@ -59,6 +59,12 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
 
 
 Listed = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+def _entry(entry: Node) -> Listed:
+    """The path of the configuration, the names, and the paths of the layers."""
+    names, layers = (tuple(word.text() for word in entry.get(key).items()) for key in ("RepoTags", "Layers"))
+    return entry.need("Config").text(), names, layers
 
 
 def _named(entries: Sequence[Listed], name: str, label: str) -> Listed:

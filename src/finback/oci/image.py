@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
@@ -84,23 +86,47 @@ def load(store: Store, digest: Digest) -> Image:
 
 
 def parse_config(body: bytes, image: Digest) -> dict[str, Any]:
-    """The configuration in *body*, of which only what finback itself relies on is checked.
+    """The configuration in *body* of the image whose manifest has the digest *image*; see `decode_config`.
 
     Raises:
         FinbackError: F124, it is no image's configuration.
 
     """
     try:
-        config = json.loads(body)
-        root = config["rootfs"]
-        if root.get("type", "layers") != "layers" or not all(isinstance(d, str) for d in root["diff_ids"]):
-            raise ValueError("its rootfs is of no known type")
-        made_for(config)
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
-        raise _bad(image, f"its configuration can't be read: {failure!r}") from None
-    if not isinstance(config.get("config") or {}, dict):
-        raise _bad(image, "its configuration can't be read")
-    return dict(config)
+        return decode_config(body)
+    except JsonError as failure:
+        raise _bad(image, f"its configuration can't be read: {failure}") from None
+
+
+def decode_config(body: bytes) -> dict[str, Any]:
+    """The configuration in *body*; the types of everything that finback itself relies on are checked.
+
+    Raises:
+        JsonError: it is no image's configuration.
+
+    """
+    document = strict_json.read(body)
+    root = document.need("rootfs")
+    kind = root.get("type").text("layers")
+    if kind != "layers":
+        raise JsonError(f"$.rootfs.type is {kind[:40]!r}, not 'layers'")
+    for diff_id in root.need("diff_ids").items():
+        diff_id.text()
+    for name in ("os", "architecture"):
+        document.need(name).text()
+    document.get("variant").text("")
+    _check_settings(document.get("config"))
+    return dict(document.object())
+
+
+def _check_settings(config: Node) -> None:
+    """Check the types of what a container takes from its image. Source: OCI image specification 1.1, config.md."""
+    for name in ("User", "WorkingDir", "StopSignal"):
+        config.get(name).text("")
+    for name in ("Entrypoint", "Cmd", "Env"):
+        for word in config.get(name).items():
+            word.text()
+    config.get("Labels").texts()
 
 
 def made_for(config: Mapping[str, Any]) -> Platform:

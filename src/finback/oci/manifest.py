@@ -6,12 +6,13 @@ schema 2, whose manifests and lists have the same fields.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
@@ -116,36 +117,37 @@ def read(body: bytes, media_type: str = "") -> Document:
 
     """
     try:
-        data = json.loads(body)
-        said = data.get("mediaType") or media_type.partition(";")[0].strip()
+        document = strict_json.read(body, limit=LIMIT)
+        data = document.object()
+        said = document.get("mediaType").text("") or media_type.partition(";")[0].strip()
         if "manifests" in data and ("layers" in data or "config" in data):
             # Two programs could see different images in it (CVE-2021-41190).
             raise _bad("it is manifest and index at once")
         if data.get("schemaVersion") != 2:
             raise _bad(f"its schema is {data.get('schemaVersion')!r}, not 2")
-        found = _index(data, body, said) if "manifests" in data else _manifest(data, body, said)
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
-        raise _bad(f"{type(failure).__name__} {failure}") from None
+        found = _index(document, body, said) if "manifests" in data else _manifest(document, body, said)
+    except ValueError as failure:
+        raise _bad(str(failure)) from None
     return found
 
 
-def _index(data: Mapping[str, Any], body: bytes, said: str) -> Document:
+def _index(data: Node, body: bytes, said: str) -> Document:
     if said not in INDEXES:
         raise _bad(f"it has manifests, and says that it is {said or 'nothing'}")
     return Document(
         digest=Digest.of(body),
         media_type=said,
         body=body,
-        manifests=tuple(_descriptor(m) for m in data["manifests"]),
-        artifact_type=data.get("artifactType") or "",
-        annotations=_texts(data.get("annotations")),
+        manifests=tuple(_descriptor(m) for m in data.get("manifests").items()),
+        artifact_type=data.get("artifactType").text(""),
+        annotations=data.get("annotations").texts(),
     )
 
 
-def _manifest(data: Mapping[str, Any], body: bytes, said: str) -> Document:
+def _manifest(data: Node, body: bytes, said: str) -> Document:
     if said not in MANIFESTS:
         raise _bad(f"it says that it is {said or 'nothing'}")
-    layers = tuple(_descriptor(layer) for layer in data["layers"])
+    layers = tuple(_descriptor(layer) for layer in data.get("layers").items())
     for layer in layers:
         if _FOREIGN.search(layer.media_type):
             raise error(
@@ -157,38 +159,40 @@ def _manifest(data: Mapping[str, Any], body: bytes, said: str) -> Document:
         digest=Digest.of(body),
         media_type=said,
         body=body,
-        config=_descriptor(data["config"]),
+        config=_descriptor(data.need("config")),
         layers=layers,
-        artifact_type=data.get("artifactType") or "",
-        annotations=_texts(data.get("annotations")),
-        subject=_descriptor(data["subject"]) if data.get("subject") else None,
+        artifact_type=data.get("artifactType").text(""),
+        annotations=data.get("annotations").texts(),
+        subject=_descriptor(data.get("subject")) if data.get("subject") else None,
     )
 
 
-def _descriptor(data: Mapping[str, Any]) -> Descriptor:
-    size = data["size"]
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ValueError(f"{size!r} is no size")
+def _descriptor(data: Node) -> Descriptor:
     known = {"mediaType", "digest", "size", "artifactType", "annotations"}
     return Descriptor(
-        media_type=str(data["mediaType"]),
-        digest=Digest.parse(data["digest"]),
-        size=size,
+        media_type=data.need("mediaType").text(),
+        digest=_digest(data.need("digest")),
+        size=data.need("size").integer(),
         platform=_platform(data.get("platform")),
-        artifact_type=str(data.get("artifactType") or ""),
-        annotations=_texts(data.get("annotations")),
-        data={k: v for k, v in data.items() if k not in known},
+        artifact_type=data.get("artifactType").text(""),
+        annotations=data.get("annotations").texts(),
+        data={k: v for k, v in data.object().items() if k not in known},
     )
 
 
-def _platform(data: Mapping[str, Any] | None) -> Platform | None:
-    if not data:
+def _digest(data: Node) -> Digest:
+    try:
+        return Digest.parse(data.text())
+    except JsonError:
+        raise
+    except ValueError as failure:
+        raise JsonError(f"{data.path}: {failure}") from None
+
+
+def _platform(data: Node) -> Platform | None:
+    if not data.object():
         return None
-    return Platform(str(data["os"]), str(data["architecture"]), str(data.get("variant") or ""))
-
-
-def _texts(data: Mapping[str, Any] | None) -> dict[str, str]:
-    return {str(k): str(v) for k, v in (data or {}).items()}
+    return Platform(data.need("os").text(), data.need("architecture").text(), data.get("variant").text(""))
 
 
 def choose(document: Document, wanted: Platform, name: str) -> Descriptor:

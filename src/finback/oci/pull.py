@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.event import Emit, task
 from finback.ground.platform import Platform
 from finback.host.store import Store
-from finback.oci import fan_out, manifest
+from finback.oci import fan_out, image, manifest
 from finback.oci.manifest import Descriptor, Document
 from finback.oci.reference import Reference
 from finback.oci.registry import Registries, Registry
@@ -68,7 +68,7 @@ def pull(registries: Registries, reference: Reference, platform: Platform, store
         stored = _stored(reference, store)
         named, chosen = stored or resolve(registry, reference, platform)
         config = _config(registry, reference, chosen, store)
-        if config and not manifest.fits(offered := _made_for(config), platform):
+        if config and not manifest.fits(offered := image.made_for(config), platform):
             raise manifest.lacks(str(reference), platform, [offered])
         fetch(registry, reference, chosen.layers, store, emit)
         _keep(store, chosen)
@@ -118,20 +118,13 @@ def _config(registry: Registry, reference: Reference, document: Document, store:
     if not document.is_image:
         return {}
     try:
-        config = json.loads(store.read(blob.digest, manifest.LIMIT))
-        _made_for(config)
-    except (ValueError, TypeError, KeyError, RecursionError) as failure:
+        return image.decode_config(store.read(blob.digest, manifest.LIMIT))
+    except JsonError as failure:
         raise error(
             "F170",
-            f"the configuration of {reference} is none: {type(failure).__name__}",
+            f"the configuration of {reference} can't be read: {failure}",
             help="the image is faulty: use another version of it",
         ) from None
-    found: Mapping[str, Any] = config
-    return found
-
-
-def _made_for(config: Mapping[str, Any]) -> Platform:
-    return Platform(str(config["os"]), str(config["architecture"]), str(config.get("variant") or ""))
 
 
 def _keep(store: Store, document: Document) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
 from finback.host.store import Store
@@ -90,8 +91,8 @@ class Reach:
             with path.open("rb") as stream:
                 if stream.read(1) != b"{":
                     return None
-                return json.loads(b"{" + stream.read(LIMIT))
-        except (OSError, ValueError, RecursionError):
+                return strict_json.plain(b"{" + stream.read(LIMIT), limit=LIMIT + 1)
+        except (OSError, JsonError):
             return None
 
 

@@ -8,13 +8,14 @@ Source: OCI distribution specification 1.1.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
 from finback.ground.event import Emit, Warned, silent
@@ -274,9 +275,9 @@ def fallback_tag(subject: Digest) -> str:
 def _said(reply: Reply) -> str:
     """The registry's own words. Source: distribution specification 1.1, "Error Codes"."""
     try:
-        problems: list[Mapping[str, Any]] = json.loads(reply.body)["errors"]
-        words = "; ".join(f"{p.get('code', '')} {p.get('message', '')}".strip() for p in problems)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        problems = strict_json.read(reply.body).get("errors").items()
+        words = "; ".join(f"{p.get('code').text('')} {p.get('message').text('')}".strip() for p in problems)
+    except JsonError:
         return ""
     return "".join(c for c in words[:SHOWN] if c.isprintable())
 

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from finback.codec import strict_json
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.resolve.plan import ImagePin, PackagePin, Plan
 
 FORMAT_VERSION = 1
+# The bytes of a lock file; that of a system with every component of the library has 1 MB.
+LIMIT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def decode(text: str, name: str) -> Lock:
     """
     remedy = f"delete {name} and run `finback lock` to write it anew"
     try:
-        data = json.loads(text)
+        data = strict_json.plain(text, limit=LIMIT)
         if data["version"] != FORMAT_VERSION:
             raise error(
                 "F601", f"{name} has lock format {data['version']!r}; this finback reads {FORMAT_VERSION}", help=remedy

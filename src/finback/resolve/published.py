@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 
+from finback.codec import strict_json
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.resolve import lock
@@ -36,10 +37,10 @@ def decode(text: str, reference: str, digest: Digest, name: str) -> ImagePin:
     try:
         if len(text) > LIMIT:
             raise ValueError("it is larger than any pin may be")
-        pin = lock.described(reference, json.loads(text))
+        pin = lock.described(reference, strict_json.plain(text))
         if pin.digest != digest:
             raise ValueError(f"it is of {pin.digest}")
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as failure:
+    except (AttributeError, KeyError, TypeError, ValueError) as failure:
         raise error(
             "F127",
             f"{name} is no component of a library: its annotation {PIN} can't be read ({failure})",

@@ -9,6 +9,8 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+from finback.codec import strict_json
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity
 from finback.ground.source import Source
 from finback.oci.configuration import Configuration
@@ -73,8 +75,8 @@ def _spread(text: str) -> str:
     JSON's pairs of surrogate escapes, which YAML does not know, become the characters they mean.
     """
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        return json.dumps(strict_json.plain(text), indent=2, ensure_ascii=False)
+    except JsonError:
         return text
 
 

@@ -18,6 +18,7 @@ from finback.app.machine.service_state import ServiceStatus, service_states
 from finback.app.trial import expectations
 from finback.backends import Disk, Forward
 from finback.backends.qemu import CONSOLE
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import silent
 from finback.host import child, clock, file, probe
@@ -94,7 +95,7 @@ class VM:
 
         """
         try:
-            body: dict[str, Any] = json.loads(file.read(state / DEFINITION, limit=RECORD_LIMIT))
+            body: dict[str, Any] = strict_json.plain(file.read(state / DEFINITION, limit=RECORD_LIMIT))
             data = body.pop("data")
             return cls(
                 image=Path(body.pop("image")),

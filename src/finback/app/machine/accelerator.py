@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finback.backends.qemu import PROCESSORS, program
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit, Noted
 from finback.host import child, environment, file, folder
@@ -133,7 +134,7 @@ def _seen_to_run(architecture: str, emit: Emit) -> bool:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        value = json.loads(file.read(path, limit=1 << 16))
+        value = strict_json.plain(file.read(path, limit=1 << 16))
     except (FinbackError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -13,6 +13,7 @@ from finback.app.machine import running as machines
 from finback.app.machine.running import Running, must_run
 from finback.backends import Disk, Forward
 from finback.backends.qemu import EVENTS, MEMORY_NODE, QMP_SOCKET, slot
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import file, folder, port, qmp
 from finback.host.qmp import Monitor
@@ -189,7 +190,7 @@ def revert(machine: Running, name: str) -> None:
 def snapshots(machine: Running) -> dict[str, Any]:
     """What is known about the snapshots of *machine*, by name."""
     try:
-        found = json.loads(file.read(machine.state / SNAPSHOTS, limit=RECORD_LIMIT))
+        found = strict_json.plain(file.read(machine.state / SNAPSHOTS, limit=RECORD_LIMIT))
     except (FinbackError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

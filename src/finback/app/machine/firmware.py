@@ -5,11 +5,11 @@ Source: QEMU, docs/interop/firmware.json.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from finback.backends import Firmware
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.platform import ARCHITECTURES
 from finback.host import file
@@ -65,7 +65,7 @@ def prepare(firmware: Firmware) -> None:
 def _described(path: Path, architecture: str) -> tuple[Path, Path] | None:
     """Code and template of the firmware that *path* describes, if it serves; what can't be read does not."""
     try:
-        data: dict[str, Any] = json.loads(file.read(path, limit=LIMIT))
+        data: dict[str, Any] = strict_json.plain(file.read(path, limit=LIMIT))
         mapping = data["mapping"]
         serves = (
             "uefi" in data["interface-types"]

@@ -33,6 +33,7 @@ from finback.backends.qemu import (
     session_socket,
     terminal_socket,
 )
+from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import child, clock, environment, file, folder, port, qmp
 
@@ -160,7 +161,7 @@ def _link(state: Path) -> Path:
 def load(state: Path) -> Running | None:
     """The machine whose state folder is *state*, or None when there is no record of one."""
     try:
-        body = json.loads(file.read(state / RECORD, limit=RECORD_LIMIT))
+        body = strict_json.plain(file.read(state / RECORD, limit=RECORD_LIMIT))
         return Running(
             name=str(body["name"]),
             uuid=str(body["uuid"]),

@@ -18,7 +18,7 @@ from finback.app.machine import running as machines
 from finback.app.machine.running import Running
 from finback.backends import BACKENDS, Disk, Forward, Machine
 from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
-from finback.codec import iso9660, linux_image
+from finback.codec import iso9660, linux_image, strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit
 from finback.host import child, clock, environment, file, folder, port, process
@@ -307,7 +307,7 @@ def card_of(identity: str) -> str:
 def _identity(state: Path) -> str:
     """The UUID that the machine had before, or a new one."""
     try:
-        found = json.loads(file.read(state / IDENTITY, limit=RECORD_LIMIT))["uuid"]
+        found = strict_json.plain(file.read(state / IDENTITY, limit=RECORD_LIMIT))["uuid"]
     except (FinbackError, ValueError, KeyError, TypeError):
         return new_uuid()
     return found if isinstance(found, str) and UUID.fullmatch(found) else new_uuid()

@@ -8,10 +8,11 @@ done or failed. A guest may write anything: what is not a report is left out.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from finback.codec import strict_json
 
 WIDTH = 32
 NAME_LIMIT = 60
@@ -52,10 +53,10 @@ def parse(text: str) -> tuple[Report, ...]:
 
 def _report(line: str) -> Report | None:
     try:
-        value = json.loads(line)
+        value = strict_json.plain(line)
         uptime, status = float(value["uptime"]), int(value.get("status", 0))
         words = [_clean(value[key]) for key in ("stage", "name", "event")]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     if not math.isfinite(uptime) or uptime < 0:
         return None
