@@ -137,7 +137,7 @@ def _keys(part: dict[str, Any]) -> Iterator[str]:
 ERRORS = """\
 An error has a code, which never changes its meaning, and a name. The first two characters of the code are its
 family, which decides the exit status. `finback explain CODE` prints what stands here. Wrong use of the command line
-ends with status 2, an interrupt with 130."""
+ends with status 2, an interrupt with 130, and an output whose reader has gone with 141."""
 
 
 def errors_page() -> str:

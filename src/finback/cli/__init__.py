@@ -5,21 +5,46 @@ Results go to standard output, everything else to standard error. This is the on
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finback import __version__
 
+if TYPE_CHECKING:
+    import threading
+
 # Modules here that are no commands.
 _PARTS = {"render", "display", "options", "table"}
 
 
+class _RaisedError(Exception):
+    """Carries what a command raised past click, which takes EOFError for an interrupt and hides a broken pipe."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
 class _Commands(click.Group):
     """Finds commands as modules; reads only the docstrings for the list."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except (EOFError, BrokenPipeError) as failure:
+            raise _RaisedError(failure) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (EOFError, BrokenPipeError) as failure:
+            raise _RaisedError(failure) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(p.stem.replace("_", "-") for p in _modules())
@@ -114,35 +139,56 @@ def _summary(path: Path) -> str:
     metavar="http[s]://HOST",
     help="A registry without TLS (http), or whose certificate can't be checked (https). Repeatable.",
 )
+@click.option("--debug", is_flag=True, envvar="FINBACK_DEBUG", help="Show where in finback an error was raised.")
 @click.version_option(__version__, prog_name="finback", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, /, progress: str, quiet: bool, verbose: int, cache: Path | None, **network: Any) -> None:
+def cli(
+    ctx: click.Context, /, progress: str, quiet: bool, verbose: int, cache: Path | None, debug: bool, **network: Any
+) -> None:
     """Assemble minimal container-based Linux systems from one YAML file."""
     shown = "quiet" if quiet or verbose == 0 else progress
-    ctx.obj = {"progress": shown, "cache": cache, "verbose": verbose, "network": network}
+    values = {"progress": shown, "cache": cache, "verbose": verbose, "network": network, "debug": debug}
+    ctx.ensure_object(dict).update(values)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its status."""
-    from finback.ground.diagnostic import FinbackError
+    """Run the command line and exit with its status. Whatever a command raises ends as a message, never as a trace."""
+    import threading
 
+    settings: dict[str, Any] = {}
+    _bear_all_names()
+    threading.excepthook = _thread_ended
     try:
-        status: Any = cli.main(args=arguments, prog_name="finback", standalone_mode=False)
-    except FinbackError as failure:
-        from finback.cli.display import show_error
-
-        show_error(failure)
-        sys.exit(failure.status)
-    except click.ClickException as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        from finback.cli import _streams
-
-        _streams.note("interrupted; nothing half-written was left")
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more while it flushes at exit.
-        sys.stderr.close()
-        sys.exit(141)
+        status: Any = cli.main(args=arguments, prog_name="finback", standalone_mode=False, obj=settings)
+        # At exit Python would report what can't be written as an ignored exception.
+        sys.stdout.flush()
+    except Exception as failure:  # noqa: BLE001 - the last net: nothing of a stranger's bytes may end in a trace
+        status = _ended(failure.failure if isinstance(failure, _RaisedError) else failure, settings)
+    except KeyboardInterrupt as failure:
+        status = _ended(failure, settings)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _bear_all_names() -> None:
+    """Let standard output take every file name and every character, whatever the locale's encoding."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
+def _ended(failure: BaseException, settings: dict[str, Any]) -> int:
+    from finback.cli import _ending
+
+    status = _ending.end(failure, debug=bool(settings.get("debug")))
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # What is left in the buffer can't be written; the message above said why.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status
+
+
+def _thread_ended(arguments: threading.ExceptHookArgs) -> None:
+    from finback.cli import _ending
+
+    _ending.thread_ended(arguments)

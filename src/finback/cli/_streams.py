@@ -7,7 +7,6 @@ terminal before anything else is written there, and drawn again afterwards if wo
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -57,6 +56,9 @@ def width() -> int | None:
     """Columns of the terminal that standard output is; None when it is no terminal."""
     if not sys.stdout.isatty():
         return None
+    # Imports lzma, which costs start-up time.
+    import shutil
+
     return shutil.get_terminal_size().columns
 
 

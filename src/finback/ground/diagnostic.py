@@ -33,11 +33,13 @@ class Family(enum.Enum):
     """The lock file and the world differ."""
     GUEST = "F7"
     """The machine that was started did not do what it should."""
+    INTERNAL = "F9"
+    """finback itself is at fault."""
 
     @property
     def status(self) -> int:
         """The exit status of a command that ends with an error of this family."""
-        return {"F2": 3, "F3": 4, "F4": 5, "F5": 5, "F7": 6}.get(self.value, 1)
+        return {"F2": 3, "F3": 4, "F4": 5, "F5": 5, "F7": 6, "F9": 70}.get(self.value, 1)
 
 
 class Severity(enum.Enum):

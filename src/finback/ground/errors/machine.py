@@ -43,3 +43,4 @@ COMMAND_TIMEOUT = Code("F547", "A command in the machine takes longer than it ma
 EXTRA_MISSING = Code("F548", "A Python package that this command needs is not installed")
 COMPANION_FAILED = Code("F549", "A program beside the machine does not start")
 NO_TPM = Code("F550", "QEMU has no TPM for this architecture")
+MEMORY_USED_UP = Code("F551", "This machine has too little memory for the command")
