@@ -13,7 +13,7 @@ from finback.app.formats import find, named
 from finback.app.planning import Inputs, make_plan
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
-from finback.assemble import memory
+from finback.assemble import command_line, memory
 from finback.assemble.bootable import Subject, findings
 from finback.assemble.contents import StoreContents
 from finback.assemble.system import Compression, Contents, ImagePart, Piece, System
@@ -148,7 +148,8 @@ def check(
         optional=tuple(posixpath.normpath(f"/{path}") for path in optional),
         memory={name: form.memory for name, form, _ in chosen if form.memory is not None},
     )
-    found = tuple(findings(subject))
+    lines = [f for name, form, _ in chosen for f in command_line.findings(system, name, form.ways)]
+    found = (*dict.fromkeys(lines), *findings(subject))
     if system.boot is None or not any(subject.roots):
         # A tar may be meant for something else than booting.
         found = tuple(replace(f, severity=Severity.WARNING) for f in found)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from finback.assemble.command_line import DIRECT, Way
 from finback.assemble.system import Body, Compression, Contents, System
 from finback.ground.plugin import Registry
 
@@ -47,6 +48,8 @@ class Format:
     loaders: Mapping[str, tuple[str, ...]] | None = None
     """The architectures that it can be made for, in OCI's words, each with the components that it takes boot loaders
     from. None: any, and no boot loader."""
+    ways: tuple[Way, ...] = (DIRECT,)
+    """How the kernel gets its command line; each must be able to pass it on. Empty: it boots nothing."""
     compressions: tuple[str, ...] = ("zstd", "gzip", "none")
     """The methods of compression that a user may choose from; the first is taken when none is chosen."""
     sized: bool = False

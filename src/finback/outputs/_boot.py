@@ -9,6 +9,8 @@ from itertools import chain, groupby
 from typing import cast
 from uuid import UUID, uuid5
 
+from finback.assemble.command_line import SYSLINUX as WAY
+from finback.assemble.command_line import UNIFIED
 from finback.assemble.system import Boot, Contents, Piece, System
 from finback.codec import disk, fat, linux_image, pe, syslinux
 from finback.codec.disk import Disk
@@ -148,7 +150,7 @@ def unified(system: System, contents: Contents, options: Options) -> Disk:
             pe.Section(".sbat", (Inline(pe.sbat(_SBAT, pe.section(stub, ".sbat"))),)),
             pe.Section(".osrel", (Inline(release.encode()),)),
             *([pe.Section(".uname", (Inline(version.encode()),))] if version else ()),
-            pe.Section(".cmdline", (Inline(made.cmdline.encode()),)),
+            pe.Section(".cmdline", (Inline(UNIFIED.write(system).encode()),)),
             pe.Section(".initrd", made.initrd),
             pe.Section(".linux", made.kernel),
         ]
@@ -203,14 +205,9 @@ def syslinux_volume(files: Files, system: System, contents: Contents, first: int
     return volume({**files, syslinux.LOADER: (Inline(body),)}, system, first=first, code=code).disk
 
 
-def syslinux_files(made: Parts) -> dict[str, Iterable[Stretch] | None]:
+def syslinux_files(made: Parts, system: System) -> dict[str, Iterable[Stretch] | None]:
     """Kernel, initrd and the configuration that boots them at once."""
     # NOESCAPE: a key that hangs, or noise on a serial line, must not stop the boot.
     text = "PROMPT 0\nNOESCAPE 1\nDEFAULT finback\nLABEL finback\n  LINUX /kernel\n  INITRD /initrd.img\n"
-    text += f"  APPEND {one_line(made.cmdline)}\n"
+    text += f"  APPEND {WAY.write(system)}\n"
     return {"kernel": made.kernel, "initrd.img": made.initrd, "syslinux.cfg": (Inline(text.encode()),)}
-
-
-def one_line(cmdline: str) -> str:
-    """A kernel command line that can stand in a line of a configuration."""
-    return " ".join(cmdline.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from finback.assemble.command_line import Way
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import disk, qcow2, vhd, vhdx, vmdk
 from finback.codec.disk import Disk
@@ -29,6 +30,8 @@ class Drive:
     image: Callable[[System, Contents, Options], Disk]
     loaders: Mapping[str, tuple[str, ...]]
     """As `Format.loaders`."""
+    ways: tuple[Way, ...]
+    """As `Format.ways`."""
 
 
 def drive_format(drive: Drive, encode: Encoder, *, suffix: str, media_type: str) -> Format:
@@ -44,7 +47,7 @@ def drive_format(drive: Drive, encode: Encoder, *, suffix: str, media_type: str)
     def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
         yield Written(suffix=suffix, role="disk", media_type=media_type, body=lambda: body(system, contents, options))
 
-    return Format(write=write, needs_kernel=True, streamable=True, sized=True, loaders=drive.loaders)
+    return Format(write=write, needs_kernel=True, streamable=True, sized=True, loaders=drive.loaders, ways=drive.ways)
 
 
 def raw(image: Disk, system: System, contents: Contents) -> Disk:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from finback.assemble.command_line import ISOLINUX as WAY
+from finback.assemble.command_line import SYSTEMD_BOOT
 from finback.assemble.system import Contents, System
 from finback.codec import disk, fat, iso9660
 from finback.codec.disk import Disk
@@ -18,7 +20,6 @@ from finback.outputs._boot import (
     boot_manager,
     efi_name,
     identity,
-    one_line,
     program,
     title,
     unfit,
@@ -41,7 +42,7 @@ _PROGRAM = "isolinux/isolinux.bin"
 
 def bios_disc(system: System, contents: Contents, made: Parts) -> Disk:
     """A disc that a BIOS boots."""
-    bodies = {KERNEL: made.kernel, INITRD: made.initrd, **_isolinux(contents, made)}
+    bodies = {KERNEL: made.kernel, INITRD: made.initrd, **_isolinux(contents, system)}
     return _disc(system, bodies, Boot(bios=_PROGRAM, hybrid=_hybrid(system, contents)))
 
 
@@ -58,7 +59,7 @@ def hybrid_disc(system: System, contents: Contents, made: Parts) -> Disk:
     bodies = {
         EFI_IMAGE: inside.disk,
         **{name: Within(EFI_IMAGE, inside.offsets[name], disk.size(body)) for name, body in shared.items()},
-        **_isolinux(contents, made),
+        **_isolinux(contents, system),
     }
     return _disc(system, bodies, Boot(bios=_PROGRAM, efi=EFI_IMAGE, hybrid=_hybrid(system, contents)))
 
@@ -68,7 +69,7 @@ def loader_files(system: System, contents: Contents, made: Parts) -> Files:
 
     Source: UAPI group, Boot Loader Specification, "Type #1 Boot Loader Entries".
     """
-    entry = f"title {title(system)}\nlinux /{KERNEL}\ninitrd /{INITRD}\noptions {one_line(made.cmdline)}\n"
+    entry = f"title {title(system)}\nlinux /{KERNEL}\ninitrd /{INITRD}\noptions {SYSTEMD_BOOT.write(system)}\n"
     return {
         efi_name(system): (Inline(boot_manager(system, contents)),),
         "loader/loader.conf": (Inline(b"default finback.conf\ntimeout 0\neditor no\n"),),
@@ -78,11 +79,11 @@ def loader_files(system: System, contents: Contents, made: Parts) -> Files:
     }
 
 
-def _isolinux(contents: Contents, made: Parts) -> dict[str, Disk]:
+def _isolinux(contents: Contents, system: System) -> dict[str, Disk]:
     """ISOLINUX, and the configuration that boots kernel and initrd at once."""
     # NOESCAPE: a key that hangs, or noise on a serial line, must not stop the boot.
     text = f"PROMPT 0\nNOESCAPE 1\nDEFAULT finback\nLABEL finback\n  LINUX /{KERNEL}\n  INITRD /{INITRD}\n"
-    text += f"  APPEND {one_line(made.cmdline)}\n"
+    text += f"  APPEND {WAY.write(system)}\n"
     return {
         _PROGRAM: (Inline(program(contents, ISOLINUX, "usr/lib/ISOLINUX/isolinux.bin")),),
         "isolinux/ldlinux.c32": (Inline(program(contents, ISOLINUX, "usr/lib/syslinux/modules/bios/ldlinux.c32")),),

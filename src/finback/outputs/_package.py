@@ -14,11 +14,12 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from finback.assemble.command_line import GRUB, SYSTEMD_BOOT
 from finback.assemble.system import Contents, System
 from finback.ground.diagnostic import error
 from finback.outputs import Options
 from finback.outputs._bodies import Bodies
-from finback.outputs._boot import identity, one_line, parts, title
+from finback.outputs._boot import identity, parts, title
 from finback.tree.content import Inline
 from finback.tree.entry import Directory, File
 
@@ -43,6 +44,8 @@ echo {quoted_head}
 prepare_grub_to_access_device "$(${{grub_probe}} --target=device /{folder})" | sed 's/^/	/'
 printf '\\tlinux %s/kernel %s\\n\\tinitrd %s/initrd.img\\n}}\\n' "$path" {quoted_options} "$path"
 """
+
+WAYS = (GRUB, SYSTEMD_BOOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +80,13 @@ def package(system: System, contents: Contents, options: Options) -> Package:
     folder, entry, script = f"boot/{name}", f"boot/loader/entries/{name}.conf", f"etc/grub.d/45_{name}"
     bodies = Bodies()
     kernel, initrd = bodies.add("kernel", made.kernel), bodies.add("initrd.img", made.initrd)
-    shown, cmdline = f"{title(system)} (finback)", one_line(made.cmdline)
+    shown = f"{title(system)} (finback)"
     grub = _GRUB.format(
         title=shown,
         folder=folder,
         entry=entry,
         quoted_head=shlex.quote(f"menuentry '{shown}' --class finback --id {name} {{"),
-        quoted_options=shlex.quote(cmdline),
+        quoted_options=shlex.quote(GRUB.write(system)),
     )
     epoch = system.epoch
     return Package(
@@ -99,22 +102,32 @@ def package(system: System, contents: Contents, options: Options) -> Package:
         bodies=bodies,
         entry=entry,
         menu_script=script,
-        after_install=_entry(folder, entry, shown, _version(system), cmdline) + _MENU,
+        after_install=_entry(folder, entry, shown, system) + _MENU,
         after_removal=f"rm -f /{entry}\n" + _MENU,
     )
 
 
-def _entry(folder: str, entry: str, shown: str, version: str, cmdline: str) -> str:
-    """Commands that write the boot entry, where there are such."""
+def _entry(folder: str, entry: str, shown: str, system: System) -> str:
+    """Commands that write the boot entry, where there are such.
+
+    Where GRUB reads the entries, it runs `options` as part of a script (module blscfg of Fedora and its kin), and wants
+    it quoted; systemd-boot takes it as it is.
+    """
     place = folder.removeprefix("boot")
-    lines = [shlex.quote(f"title {shown}"), shlex.quote(f"version {version}")]
+    lines = [shlex.quote(f"title {shown}"), shlex.quote(f"version {_version(system)}")]
     lines += [f'"linux $prefix{place}/kernel"', f'"initrd $prefix{place}/initrd.img"']
-    lines.append(shlex.quote(f"options {cmdline}"))
+    lines.append('"options $options"')
     return f"""\
 if [ -d /{entry.rpartition("/")[0]} ]; then
     # A boot loader sees paths as they are in the file system that /boot is on.
     prefix=/boot
     [ "$(stat -c %d /)" = "$(stat -c %d /boot)" ] || prefix=
+    options={shlex.quote(SYSTEMD_BOOT.write(system))}
+    # GRUB reads an entry's options as a part of a script.
+    # shellcheck source=/dev/null
+    if [ "$([ -r /etc/default/grub ] && . /etc/default/grub && echo "$GRUB_ENABLE_BLSCFG")" = true ]; then
+        options={shlex.quote(GRUB.write(system))}
+    fi
     printf '%s\\n' {" ".join(lines)} >/{entry}
 fi
 """

@@ -11,7 +11,7 @@ from finback.codec import deb, disk, tar
 from finback.codec.compress import compress
 from finback.codec.disk import Disk
 from finback.outputs import Format, Options, Written
-from finback.outputs._package import Package, package
+from finback.outputs._package import WAYS, Package, package
 from finback.tree.content import Inline
 from finback.tree.entry import AnyEntry, Directory, File
 
@@ -113,4 +113,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True)
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, ways=WAYS)

@@ -26,4 +26,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield Written(suffix=".docker", role="rootfs", media_type=TAR, body=lambda: archive(system, contents, dockerfile))
 
 
-FORMAT = Format(write=write, root="", streamable=True)
+FORMAT = Format(write=write, root="", ways=(), streamable=True)

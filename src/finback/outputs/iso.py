@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from finback.assemble.command_line import BIOS, UNIFIED
+from finback.assemble.command_line import ISOLINUX as ISOLINUX_WAY
+from finback.assemble.command_line import SYSTEMD_BOOT as SYSTEMD_BOOT_WAY
 from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.codec.disk import Disk
@@ -26,4 +30,7 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={**UEFI, "amd64": (SYSTEMD_BOOT, ISOLINUX)})
+WAYS = (ISOLINUX_WAY, replace(SYSTEMD_BOOT_WAY, architectures=BIOS), UNIFIED)
+FORMAT = Format(
+    write=write, needs_kernel=True, streamable=True, loaders={**UEFI, "amd64": (SYSTEMD_BOOT, ISOLINUX)}, ways=WAYS
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finback.assemble.command_line import ISOLINUX as WAY
 from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.outputs import Format, Options, Written
@@ -21,4 +22,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={"amd64": (ISOLINUX,)})
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders={"amd64": (ISOLINUX,)}, ways=(WAY,))

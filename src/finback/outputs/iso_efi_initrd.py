@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finback.assemble.command_line import SYSTEMD_BOOT
 from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.codec.disk import Disk
@@ -24,4 +25,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=UEFI)
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=UEFI, ways=(SYSTEMD_BOOT,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from uuid import NAMESPACE_OID, uuid5
 
+from finback.assemble.command_line import MOUNTED
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import erofs
 from finback.codec.compress import version
@@ -42,4 +43,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield from files(system, contents, options, root)
 
 
-FORMAT = Format(write=write, root=FILESYSTEM, compressions=("none", "lz4", "zstd", "gzip"))
+FORMAT = Format(write=write, ways=(MOUNTED,), root=FILESYSTEM, compressions=("none", "lz4", "zstd", "gzip"))

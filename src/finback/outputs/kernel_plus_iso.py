@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finback.assemble.command_line import MOUNTED
 from finback.assemble.system import Contents, System
 from finback.codec import disk, iso9660
 from finback.codec.disk import Disk
@@ -45,4 +46,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield Written(suffix=".iso", role="rootfs", media_type=ISO, body=lambda: disk.flow(image(system, contents)))
 
 
-FORMAT = Format(write=write, root="iso9660", needs_kernel=True)
+FORMAT = Format(write=write, ways=(MOUNTED,), root="iso9660", needs_kernel=True)

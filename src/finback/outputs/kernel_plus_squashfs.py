@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from finback.assemble.command_line import MOUNTED
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import squashfs
 from finback.codec.compress import version
@@ -34,4 +35,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield from files(system, contents, options, root)
 
 
-FORMAT = Format(write=write, root=FILESYSTEM, compressions=("zstd", "gzip", "lz4", "none"))
+FORMAT = Format(write=write, ways=(MOUNTED,), root=FILESYSTEM, compressions=("zstd", "gzip", "lz4", "none"))

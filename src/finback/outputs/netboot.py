@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finback.assemble.command_line import IPXE, UNIFIED
+from finback.assemble.command_line import PXELINUX as WAY
 from finback.assemble.system import Contents, Piece, System
 from finback.codec import tar
 from finback.outputs import Format, Options, Written
 from finback.outputs._bodies import Bodies
-from finback.outputs._boot import SYSTEMD_BOOT, UEFI, one_line, parts, program, unified
+from finback.outputs._boot import SYSTEMD_BOOT, UEFI, parts, program, unified
 from finback.outputs.tar import TAR
 from finback.tree.content import Content, Inline
 from finback.tree.entry import Directory, File
@@ -24,10 +26,9 @@ LOADERS: dict[str, tuple[str, ...]] = {**UEFI, "amd64": (PXELINUX, *UEFI["amd64"
 
 def _archive(system: System, contents: Contents, options: Options) -> Iterator[Piece]:
     made = parts(system, contents, options)
-    cmdline = one_line(made.cmdline)
     bodies = Bodies()
     # An EFI kernel finds its initrd by the name on its command line.
-    script = f"#!ipxe\nkernel kernel initrd=initrd.img {cmdline}\ninitrd initrd.img\nboot\n"
+    script = f"#!ipxe\nkernel kernel initrd=initrd.img {IPXE.write(system)}\ninitrd initrd.img\nboot\n"
     files: dict[str, Content] = {
         "boot.ipxe": Inline(script.encode()),
         "initrd.img": bodies.add("initrd.img", made.initrd),
@@ -35,7 +36,7 @@ def _archive(system: System, contents: Contents, options: Options) -> Iterator[P
     }
     loaders = LOADERS[system.platform.architecture]
     if PXELINUX in loaders:
-        files |= _pxelinux(contents, cmdline)
+        files |= _pxelinux(contents, system)
     if SYSTEMD_BOOT in loaders:
         files["boot.efi"] = bodies.add("boot.efi", unified(system, contents, options))
     epoch = system.epoch
@@ -46,9 +47,9 @@ def _archive(system: System, contents: Contents, options: Options) -> Iterator[P
         yield bytes(chunk)
 
 
-def _pxelinux(contents: Contents, cmdline: str) -> dict[str, Content]:
+def _pxelinux(contents: Contents, system: System) -> dict[str, Content]:
     text = "PROMPT 0\nNOESCAPE 1\nDEFAULT finback\nLABEL finback\n  LINUX kernel\n  INITRD initrd.img\n"
-    text += f"  APPEND {cmdline}\n"
+    text += f"  APPEND {WAY.write(system)}\n"
     return {
         "pxelinux.0": Inline(program(contents, PXELINUX, "usr/lib/PXELINUX/pxelinux.0")),
         "ldlinux.c32": Inline(program(contents, PXELINUX, "usr/lib/syslinux/modules/bios/ldlinux.c32")),
@@ -63,4 +64,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=LOADERS)
+FORMAT = Format(write=write, needs_kernel=True, streamable=True, loaders=LOADERS, ways=(IPXE, WAY, UNIFIED))

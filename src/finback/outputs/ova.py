@@ -104,4 +104,12 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     )
 
 
-FORMAT = Format(write=write, memory=MEMORY, needs_kernel=True, streamable=True, sized=True, loaders=raw.DRIVE.loaders)
+FORMAT = Format(
+    write=write,
+    memory=MEMORY,
+    needs_kernel=True,
+    streamable=True,
+    sized=True,
+    loaders=raw.DRIVE.loaders,
+    ways=raw.DRIVE.ways,
+)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from finback.assemble.command_line import BIOS, UNIFIED
+from finback.assemble.command_line import SYSLINUX as SYSLINUX_WAY
+from finback.assemble.command_line import SYSTEMD_BOOT as SYSTEMD_BOOT_WAY
 from finback.assemble.system import Contents, System
 from finback.codec.disk import Disk
 from finback.outputs import Options, _drive, raw_efi
@@ -13,7 +17,6 @@ from finback.outputs._boot import (
     UEFI,
     boot_manager,
     efi_name,
-    one_line,
     parts,
     program,
     syslinux_files,
@@ -32,9 +35,9 @@ def _image(system: System, contents: Contents, options: Options) -> Disk:
     if system.platform.architecture != "amd64":
         return raw_efi.DRIVE.image(system, contents, options)
     made = parts(system, contents, options)
-    entry = f"title {title(system)}\nlinux /kernel\ninitrd /initrd.img\noptions {one_line(made.cmdline)}\n"
+    entry = f"title {title(system)}\nlinux /kernel\ninitrd /initrd.img\noptions {SYSTEMD_BOOT_WAY.write(system)}\n"
     files: dict[str, Iterable[Stretch] | None] = {
-        **syslinux_files(made),
+        **syslinux_files(made, system),
         efi_name(system): (Inline(boot_manager(system, contents)),),
         # No time to stop the boot in, and no way to boot anything else.
         "loader/loader.conf": (Inline(b"default finback.conf\ntimeout 0\neditor no\n"),),
@@ -44,5 +47,6 @@ def _image(system: System, contents: Contents, options: Options) -> Disk:
     return with_gpt(syslinux_volume(files, system, contents, FIRST), system, options, code)
 
 
-DRIVE = _drive.Drive(_image, {**UEFI, "amd64": (SYSTEMD_BOOT, SYSLINUX)})
+WAYS = (SYSLINUX_WAY, replace(SYSTEMD_BOOT_WAY, architectures=BIOS), UNIFIED)
+DRIVE = _drive.Drive(_image, {**UEFI, "amd64": (SYSTEMD_BOOT, SYSLINUX)}, WAYS)
 FORMAT = _drive.drive_format(DRIVE, _drive.raw, suffix=".img", media_type=_drive.RAW)

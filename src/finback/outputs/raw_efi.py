@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finback.assemble.command_line import UNIFIED
 from finback.assemble.system import Contents, System
 from finback.codec.disk import Disk
 from finback.outputs import Options, _drive
@@ -14,5 +15,5 @@ def _image(system: System, contents: Contents, options: Options) -> Disk:
     return with_gpt(volume(files, system, first=FIRST).disk, system, options)
 
 
-DRIVE = _drive.Drive(_image, UEFI)
+DRIVE = _drive.Drive(_image, UEFI, (UNIFIED,))
 FORMAT = _drive.drive_format(DRIVE, _drive.raw, suffix="-efi.img", media_type=_drive.RAW)

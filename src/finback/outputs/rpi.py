@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from finback.assemble.command_line import RASPBERRY_PI
 from finback.assemble.system import Contents, System
 from finback.codec.disk import Disk
 from finback.ground.diagnostic import error
 from finback.outputs import Options, _drive
-from finback.outputs._boot import one_line, parts, volume
+from finback.outputs._boot import parts, volume
 from finback.outputs._disk import FIRST, with_mbr
 from finback.tree.content import Inline, Stretch
 from finback.tree.entry import File
@@ -69,11 +70,11 @@ def _image(system: System, contents: Contents, options: Options) -> Disk:
     }
     files["kernel"] = made.kernel
     files["initrd.img"] = made.initrd
-    files["cmdline.txt"] = (Inline(one_line(made.cmdline).encode() + b"\n"),)
+    files["cmdline.txt"] = (Inline(RASPBERRY_PI.write(system).encode() + b"\n"),)
     files["config.txt"] = (Inline("".join(f"{line}\n" for line in CONFIG).encode()),)
     return with_mbr(volume(files, system, first=FIRST).disk, system, options, b"")
 
 
 FORMAT = _drive.drive_format(
-    _drive.Drive(_image, {"arm64": (COMPONENT,)}), _drive.raw, suffix="-rpi.img", media_type=_drive.RAW
+    _drive.Drive(_image, {"arm64": (COMPONENT,)}, (RASPBERRY_PI,)), _drive.raw, suffix="-rpi.img", media_type=_drive.RAW
 )

@@ -107,4 +107,4 @@ def write(system: System, contents: Contents, options: Options) -> Iterator[Writ
     yield Written(suffix=".tar", role="rootfs", media_type=TAR, body=lambda: archive(system, contents))
 
 
-FORMAT = Format(write=write, root="", streamable=True)
+FORMAT = Format(write=write, root="", ways=(), streamable=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from finback.assemble.command_line import UNIFIED
 from finback.assemble.system import Contents, System
 from finback.codec import disk
 from finback.outputs import Format, Options, Written
@@ -24,4 +25,5 @@ FORMAT = Format(
     needs_kernel=True,
     streamable=True,
     loaders=UEFI,
+    ways=(UNIFIED,),
 )

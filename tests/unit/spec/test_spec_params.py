@@ -87,3 +87,11 @@ def test_an_error_of_shape_does_not_hide_the_others(text: str, codes: list[str])
     with pytest.raises(FinbackError) as failure:
         load_files((Source("t.yml", text),))
     assert [d.code for d in failure.value.diagnostics] == codes
+
+
+@pytest.mark.parametrize("value", ["\udcff", "a\x00b", "\x1b[m"])
+def test_an_option_has_the_characters_of_a_file(value: str) -> None:
+    text = "params: [{name: a}]\nkernel: {image: b, cmdline: '${params.a}'}"
+    with pytest.raises(FinbackError) as failure:
+        load_files((Source("t.yml", text),), None, (f"a={value}",))
+    assert [d.code for d in failure.value.diagnostics] == ["F009"]

@@ -16,6 +16,7 @@ from finback.app.machine import firmware as firmwares
 from finback.app.machine import memory as initrd_memory
 from finback.app.machine import running as machines
 from finback.app.machine.running import Running
+from finback.assemble import command_line
 from finback.backends import BACKENDS, Disk, Forward, Machine
 from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
 from finback.codec import iso9660, linux_image, strict_json
@@ -233,12 +234,19 @@ def _kernel_started(request: Request) -> dict[str, Any]:
     kernel, initrd, cmdline = _artifacts(request, root)
     if initrd is not None:
         initrd_memory.check(initrd, request.memory, cmdline)
-    started = {"architecture": _architecture(request, kernel), "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
+    architecture = _architecture(request, kernel)
+    started = {"architecture": architecture, "kernel": kernel, "initrd": initrd, "cmdline": cmdline}
     if not root:
         return started
     bus = request.bus or "virtio"
     if not re.search(r"(^| )root=", cmdline):
-        started["cmdline"] = f"{cmdline} root={ROOT_DEVICES[bus]}".strip()
+        started["cmdline"] = cmdline = f"{cmdline} root={ROOT_DEVICES[bus]}".strip()
+        if over := command_line.too_long(architecture, cmdline):
+            raise error(
+                "F163",
+                f"with `root=`, the command line is {over} bytes too long for a kernel for {architecture}",
+                help="shorten `cmdline` and build the image again",
+            )
     return {**started, "boot": Disk(path=request.part(f"-{root}.img"), bus=bus)}
 
 
