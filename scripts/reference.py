@@ -82,6 +82,7 @@ VARIABLES = {
         "XDG_RUNTIME_DIR": "Sockets of machines are in `finback` below it. Default: a folder of the user in `/tmp`.",
     },
     "The terminal": {
+        "FINBACK_DEBUG": "`1` shows where in finback an error was raised, as `--debug` does.",
         "FINBACK_PROGRESS": "How progress is shown, as `--progress` takes it.",
         "FINBACK_CACHE, LINUXKIT_CACHE": "Folder of the store, as `--cache` takes it.",
         "NO_COLOR": "When set, nothing is coloured.",

@@ -56,8 +56,8 @@ class Settings:
     suites: Mapping[str, str] | None = None
     """The suite for single architectures: `s390x: sid`."""
     check_valid_until: bool | None = key("checkValidUntil")
-    """Refuse a Debian archive whose signed statement has expired. Default: true; false is for archives that keep the
-    past, as APT's `Acquire::Check-Valid-Until`."""
+    """Refuse a Debian archive whose signed statement has expired, or is older than one that was seen before. Default:
+    true; false is for archives that keep the past, as APT's `Acquire::Check-Valid-Until`."""
     substitute: tuple[str, ...] | None = None
     """Substitutions, as `--substitute` takes them."""
     library: tuple[str, ...] | None = None

@@ -28,7 +28,7 @@ from finback.host.http import Fetcher
 from finback.host.memory import return_large_buffers
 from finback.host.store import Store
 from finback.resolve.plan import PackagePin
-from finback.trust import openpgp
+from finback.trust import openpgp, rollback
 
 RELEASE_LIMIT = 4 << 20
 INDEX_LIMIT = 256 << 20
@@ -229,6 +229,8 @@ class Archive:
         text = openpgp.verify(signed, settings.keyring, name, now=None if settings.accept_expired else settings.now)
         release = releases.decode(text, name)
         releases.check(release, suite, settings.now, name, expired=settings.accept_expired)
+        if not settings.accept_expired:
+            rollback.check(self._store, f"{release.origin} {release.codename or suite}", release.date, name)
         return release
 
 

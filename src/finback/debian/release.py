@@ -24,6 +24,7 @@ TOLERANCE = 24 * 3600
 class Release:
     """A Release file whose signature has been checked. Times are seconds since 1970."""
 
+    origin: str
     suite: str
     codename: str
     date: int
@@ -44,6 +45,7 @@ def decode(text: bytes, name: str) -> Release:
         fields = next(control.paragraphs(text.decode().splitlines()), {})
         until = fields.get("Valid-Until")
         return Release(
+            origin=fields.get("Origin", ""),
             suite=fields.get("Suite", ""),
             codename=fields.get("Codename", ""),
             date=_time(fields["Date"]),

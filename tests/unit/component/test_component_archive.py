@@ -269,6 +269,52 @@ def test_refuses_an_expired_release_file_unless_told_otherwise(
     assert len(_solve(replace(later, accept_expired=True), store, "a")) == 2
 
 
+def _refused(chosen: ArchiveSettings, store: Store) -> Diagnostic:
+    """As `_failure`, in a store that has been used before."""
+    with pytest.raises(FinbackError) as caught:
+        _solve(chosen, store, "a")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.help
+    return diagnostic
+
+
+def test_refuses_to_go_back_in_time_unless_told_otherwise(
+    mirror: Mirror, chosen: ArchiveSettings, store: Store
+) -> None:
+    _solve(chosen, store, "a")
+    mirror.change(_date(NOW + DAY), "")
+    mirror.change("Valid-Until: \n", "")
+    old = _date(NOW - 400 * DAY)
+    mirror.change(f"Date: {_date(NOW - DAY)}", f"Date: {old}")
+    diagnostic = _refused(chosen, store)
+    assert diagnostic.code == "F315"
+    assert f"is from {old}, and one from {_date(NOW - DAY)} was seen" in diagnostic.message
+    assert len(_solve(replace(chosen, accept_expired=True), store, "a")) == 2
+    assert _refused(chosen, store).code == "F315", "what was accepted as old is not remembered as new"
+    # Mirrors are a little behind one another.
+    mirror.change(f"Date: {old}", f"Date: {_date(NOW - 2 * DAY)}")
+    assert len(_solve(chosen, store, "a")) == 2
+    mirror.change(f"Date: {_date(NOW - 2 * DAY)}", f"Date: {old}")
+    assert _refused(chosen, store).code == "F315"
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"[]", b'{"x": -1}', b'{" trixie": "soon"}', b"[" * 20_000])
+def test_a_lost_memory_of_dates_is_begun_anew(
+    damage: bytes | None, mirror: Mirror, chosen: ArchiveSettings, store: Store
+) -> None:
+    _solve(chosen, store, "a")
+    memory = store.root / "archive-dates.json"
+    assert memory.exists()
+    if damage is None:
+        memory.unlink()
+    else:
+        memory.write_bytes(damage)
+    mirror.change(f"Date: {_date(NOW - DAY)}", f"Date: {_date(NOW - 40 * DAY)}")
+    assert len(_solve(chosen, store, "a")) == 2
+    mirror.change(f"Date: {_date(NOW - 40 * DAY)}", f"Date: {_date(NOW - 80 * DAY)}")
+    assert _refused(chosen, store).code == "F315"
+
+
 def test_refuses_an_expired_key_unless_told_otherwise(mirror: Mirror, chosen: ArchiveSettings, store: Store) -> None:
     end = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     expiring = mirror.key.extract_certificate().set_expiration(end, mirror.key.certifier())

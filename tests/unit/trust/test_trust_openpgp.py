@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pysequoia
 import pytest
@@ -199,6 +200,47 @@ def test_a_key_that_expired_since_is_refused_when_the_time_is_given() -> None:
     assert verify(SIGNED_BEFORE_THE_END, KEY_EXPIRED, now=MARCH_2020 - 60 * 86400) == OLD_TEXT
     assert verify(SIGNED_BEFORE_THE_END, KEY, now=MARCH_2020) == OLD_TEXT
     assert "the key has expired" in _refusal(SIGNED_BEFORE_THE_END, KEY_EXPIRED, now=MARCH_2020)
+
+
+# Made with gpg and a set-back clock: `sub` has a primary key without an end and a signing subkey of January 2020;
+# `revoked` is the same with the subkey superseded on 20 January; the subkey of `prolonged` got another end.
+VECTORS = Path(__file__).parents[2] / "fixtures" / "openpgp"
+JANUARY_2020, JULY_2020 = 1578700800, 1593561600
+
+
+def vector(name: str) -> bytes:
+    return (VECTORS / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("keys", "signed", "now", "reason"),
+    [
+        ("sub", "sub", None, ""),
+        ("sub", "sub", JANUARY_2020, ""),
+        ("sub", "sub", JULY_2020, "the signing key has expired"),
+        ("prolonged", "prolonged", JULY_2020, ""),
+        ("prolonged", "prolonged", JULY_2020 + 365 * 86400, "the signing key has expired"),
+        ("revoked", "sub", None, ""),
+        ("revoked", "sub", JANUARY_2020, "the signing key has been revoked"),
+        ("weak", "weak", None, "no valid signature"),
+        ("good", "sha1", None, "no valid signature"),
+        ("good", "future", None, "no valid signature"),
+        ("good", "sub", None, "no valid signature"),
+        # Of two signatures one is enough, whichever key is known or good.
+        ("good", "both", JULY_2020, ""),
+        ("sub", "both", JULY_2020, "the signing key has expired"),
+        ("sub good", "both", JULY_2020, ""),
+        # A weak certificate that did not sign does not stand in the way.
+        ("weak sub", "sub", JANUARY_2020, ""),
+        ("sub weak good", "both", JULY_2020, ""),
+    ],
+)
+def test_the_rules(keys: str, signed: str, now: int | None, reason: str) -> None:
+    keyring = b"".join(vector(f"{name}.key") for name in keys.split())
+    if reason:
+        assert reason in _refusal(vector(f"{signed}.asc"), keyring, now)
+    else:
+        assert verify(vector(f"{signed}.asc"), keyring, now=now) == OLD_TEXT
 
 
 @pytest.mark.parametrize("keyring", [b"", b"rubbish", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n", KEY[:200]])

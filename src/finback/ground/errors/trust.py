@@ -20,4 +20,11 @@ NOT_SIGNED = Code(
 BAD_KEYRING = Code("F311", "The keyring cannot be read")
 WRONG_SUITE = Code("F312", "The mirror answers with another suite than was asked for")
 EXPIRED = Code("F313", "The signed statement about the archive has expired")
+BACK_IN_TIME = Code(
+    "F315",
+    "The signed statement about the archive is older than one that was seen before",
+    "finback remembers the newest date of each suite in its store. An older statement comes from a mirror that is out "
+    "of date, or from somebody who holds back security updates. For an archive that keeps the past on purpose, set "
+    "`checkValidUntil: false`.",
+)
 FROM_THE_FUTURE = Code("F314", "The signed statement about the archive is from the future", "Set this machine's clock.")
