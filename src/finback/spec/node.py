@@ -73,7 +73,7 @@ def compose(source: Source) -> Node | None:
         FinbackError: F001 not YAML, F008 too large or too deeply nested, F009 a character that can't stand in YAML.
 
     """
-    _check_characters(source)
+    check_characters(source)
     try:
         return _Composer(source, source.text).document()
     except yaml.MarkedYAMLError as failure:
@@ -201,7 +201,13 @@ def too_large(what: str, span: Span) -> FinbackError:
     return error("F008", f"the file is too large: {what}", span, help="split it, or use fewer aliases")
 
 
-def _check_characters(source: Source) -> None:
+def check_characters(source: Source) -> None:
+    """Refuse what can't stand in YAML.
+
+    Raises:
+        FinbackError: F009, there is such a character.
+
+    """
     # The large set takes as long to compile as a small file to read.
     found = re.search(_FORBIDDEN_ASCII if source.text.isascii() else _FORBIDDEN, source.text)
     if found is None:

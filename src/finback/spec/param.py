@@ -16,7 +16,7 @@ from finback.ground.source import Origin, Source, Span, origin
 from finback.spec import scalar
 from finback.spec.decode import Given, document
 from finback.spec.node import Mapping as MappingNode
-from finback.spec.node import Node, Scalar, Sequence
+from finback.spec.node import Node, Scalar, Sequence, check_characters
 from finback.spec.remedy import kind
 from finback.spec.settings import did_you_mean, problem
 
@@ -173,13 +173,15 @@ def from_option(text: str) -> tuple[str, Node]:
     """What ``--set NAME=VALUE`` says: the name, and the value as YAML.
 
     Raises:
-        FinbackError: F090, it has another form; F001, the value is not YAML.
+        FinbackError: F090, it has another form; F001, the value is not YAML; F009, it has a character that can't stand
+            there.
 
     """
     name, equals, value = text.partition("=")
     if not equals or not _NAME.match(name):
         raise FinbackError(problem("F090", f"--set {text!r} is not NAME=VALUE", None, "write it such as --set port=80"))
     source = Source(f"--set {name}", value)
+    check_characters(source)
     if not value.startswith("["):
         return name, Scalar(Span(source, 0, 0, max(1, len(value))), value, plain=value != "")
     return name, document(source)

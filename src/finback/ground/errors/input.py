@@ -112,6 +112,18 @@ LOADER_UNUSABLE = Code("F158", "A boot loader's component cannot be used")
 BOOT_PARTITION = Code("F159", "The boot partition cannot be made")
 FIRMWARE_MISSING = Code("F160", "The board's firmware is missing from its component")
 DISC_TOO_SMALL = Code("F161", "The root file system does not fit on a disc")
+COMMAND_LINE_UNSAYABLE = Code(
+    "F162",
+    "A boot loader has no way to pass this command line on to the kernel",
+    "Each loader reads the line by its own rules first: GRUB puts backslashes before quotes, iPXE replaces `${...}`. "
+    "Write the line without what is named, or build a format that another loader boots.",
+)
+COMMAND_LINE_TOO_LONG = Code(
+    "F163",
+    "The command line is longer than what the kernel keeps",
+    "A kernel for amd64 and arm64 keeps 2047 bytes, for riscv64 1023, for s390x 4095; what a boot loader adds counts. "
+    "Shorten the line: what is for programs can be in a file of `files:`.",
+)
 ROOT_DRIVER_MISSING = Code("F165", "The kernel has no driver for the root file system of this format")
 ROOT_MODULES_MISSING = Code("F166", "Nothing in the initrd can load the drivers for the root file system")
 ROOT_NOT_WRITABLE = Code("F167", "The system cannot be written as this file system")
