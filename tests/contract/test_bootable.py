@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from finback.assemble.bootable import CHECKS
 from finback.assemble.contents import StoreContents
 from finback.codec import tar
 from finback.ground.diagnostic import Diagnostic, FinbackError
+from finback.ground.digest import Digest
 from finback.ground.event import Event, Warned
 from finback.ground.platform import Platform
 from finback.ground.source import Origin, Source, Span
@@ -367,6 +369,50 @@ def test_a_program_that_the_image_has_not(bench: Bench, command: str) -> None:
 def test_a_program_is_found_or_may_be_mounted(bench: Bench, settings: Settings) -> None:
     bench.settings = settings
     bench.run()
+
+
+SCRIPT = File(path="start.sh", mode=0o644, content=Inline(b"exec web\n"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sh /start.sh 3", "/bin/sh start.sh", "sh -eu -o pipefail ./start.sh x", "sh -- /start.sh", "busybox sh /start.sh",
+     "tini -s -- sh /start.sh", "env A=b -u C /bin/sh /start.sh", "sh -c /elsewhere.sh", "sh -s /elsewhere.sh", "sh",
+     "sh -c 'x y' /elsewhere.sh", "sh web"],
+)  # fmt: skip
+def test_a_script_that_a_shell_is_told_to_read_is_there(bench: Bench, command: str) -> None:
+    bench.web += [executable("usr/bin/sh"), executable("usr/bin/busybox"), executable("usr/bin/tini"), SCRIPT]
+    bench.web += [executable("usr/bin/env"), Symlink(path="bin", target="usr/bin")]
+    bench.settings = replace(bench.settings, command=tuple(shlex.split(command)))
+    bench.run()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("/bin/sh /poweroff.sh 3", "/poweroff.sh"), ("sh ./check.sh", "./check.sh"), ("sh -x check.sh", "check.sh"),
+     ("busybox ash -e /x", "/x"), ("tini -s -- /usr/bin/wbe", "/usr/bin/wbe"), ("env A=b sh -o errexit /x", "/x")],
+)  # fmt: skip
+def test_a_script_or_a_wrapped_program_is_missing(bench: Bench, command: str, missing: str) -> None:
+    names = ("sh", "busybox", "tini", "env")
+    bench.web += [*(executable(f"usr/bin/{n}") for n in names), SCRIPT, Symlink(path="bin", target="usr/bin")]
+    bench.settings = replace(bench.settings, command=tuple(shlex.split(command)))
+    found = bench.refused()
+    assert (found.code, found.span) == ("F191", at("command"))
+    assert f"runs {missing}, which" in found.message
+    assert "/usr/bin/web" in (found.help or "")
+
+
+def test_a_script_may_be_bound_over(bench: Bench) -> None:
+    bench.web += [executable("usr/bin/sh")]
+    bench.files = (FilePlan(index=0, path="check.sh", content=Digest.of(b"x"), size=1),)
+    bench.settings = replace(bench.settings, command=("sh", "./check.sh"), binds=("/check.sh:/check.sh",))
+    bench.run()
+
+
+def test_the_same_name_elsewhere_is_what_is_meant(bench: Bench) -> None:
+    bench.web += [executable("usr/sbin/tool")]
+    bench.settings = replace(bench.settings, command=("/usr/bin/tool",))
+    assert "it has /usr/sbin/tool: name one of them" in (bench.refused().help or "")
 
 
 @pytest.mark.parametrize("place", ["/usr/bin/web", "/usr/bin/web/deep"])

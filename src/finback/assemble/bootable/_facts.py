@@ -16,7 +16,7 @@ from finback.resolve.plan import Plan
 from finback.tree.entry import AnyEntry, Directory
 
 # Raised whenever the same question could have another answer.
-VERSION = 2
+VERSION = 3
 # Where the guest mounts a file system of its own, and where it keeps containers: what is there is made at run time.
 RUN_TIME = ("dev", "proc", "sys", "run", "tmp", "var", "mnt", "media", "containers", "images")
 

@@ -8,6 +8,7 @@ Source: execve(2), ld.so(8); musl's ldso/dynlink.c, load_library.
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ from finback.oci.configuration import DEFAULT_PATH
 from finback.tree.entry import File
 
 SCRIPT_HEAD = 256
+# So many programs are named where one is missing.
+NEAR = 6
 DEPTH = 5
 MUSL = tuple(f"lib{name}." for name in ("c", "pthread", "rt", "m", "dl", "util", "xnet"))
 # Machines whose programs a kernel runs beside its own.
@@ -36,6 +39,8 @@ class Program:
     path: str = DEFAULT_PATH
     """The PATH of its environment: where a name without a slash is looked for."""
     cwd: str = "/"
+    script: bool = False
+    """Whether it is a script that another program reads: it need not be executable."""
     covered: tuple[str, ...] = ()
     """Mount points: what is below them is not known."""
     platform: Platform
@@ -46,8 +51,8 @@ class Program:
 
 
 def trouble(view: View, program: Program, depth: int = 0) -> list[str]:
-    """Why *program* can't be started: a word for the kind of trouble, and what it is about. [] when it can, or when
-    that is not known.
+    """Why *program* can't be started: a word for the kind of trouble, and what it is about; of a program that is absent
+    also what may be meant. [] when it can, or when that is not known.
     """
     unfit = ""
     for place in _places(program):
@@ -55,17 +60,36 @@ def trouble(view: View, program: Program, depth: int = 0) -> list[str]:
         if program.hidden(place) or program.hidden(final):
             return []
         found = view.find(place)
+        if isinstance(found, File) and program.script:
+            return []
         if isinstance(found, File) and found.mode & 0o111:
             return _starts(view, program, final, found, depth)
         if found is not None and not unfit:
             unfit = place
-    return ["mode", unfit] if unfit else ["absent", program.name]
+    return ["mode", unfit] if unfit else ["absent", program.name, *_near(view, program.name)]
 
 
 def _places(program: Program) -> list[str]:
+    here = posixpath.normpath(posixpath.join("/", program.cwd, program.name))
     if "/" in program.name:
-        return [posixpath.normpath(posixpath.join("/", program.cwd, program.name))]
-    return [posixpath.join("/", folder, program.name) for folder in program.path.split(":") if folder]
+        return [here]
+    found = [posixpath.join("/", folder, program.name) for folder in program.path.split(":") if folder]
+    return [here, *found] if program.script else found
+
+
+def _near(view: View, name: str) -> list[str]:
+    """The programs of the image that may be meant: those of the same name elsewhere or of a close one, else all if they
+    are few. Further names of one file, such as busybox's, count only when they are close.
+    """
+    wanted = posixpath.basename(name)
+    places = dict(view.programs())
+    same = [p for p in places if posixpath.basename(p) == wanted]
+    if same:
+        return same[:NEAR]
+    by_name = {posixpath.basename(p): p for p in sorted(places, reverse=True)}
+    close = [by_name[n] for n in difflib.get_close_matches(wanted, by_name, NEAR)]
+    own = [p for p, f in places.items() if p == f"/{f.path}" and "/lib/" not in p]
+    return [*close, *(p for p in own if p not in close)][:NEAR]
 
 
 def _starts(view: View, program: Program, path: str, file: File, depth: int) -> list[str]:

@@ -81,6 +81,14 @@ class View:
         found = (self.find(path) for path in self._named.get(name, ()))
         return (f for f in found if isinstance(f, File))
 
+    def programs(self) -> Iterator[tuple[str, File]]:
+        """Every executable file by each of its names, links included, in the order of the names."""
+        for path in sorted(self._tree):
+            entry = self._tree[path]
+            found = self.find(path) if isinstance(entry, Symlink | HardLink) else entry
+            if isinstance(found, File) and found.mode & 0o111 and ".so" not in path:
+                yield f"/{path}", found
+
     def _make(self, folder: str) -> None:
         steps = folder.split("/") if folder else []
         for depth in range(1, len(steps) + 1):

@@ -9,7 +9,8 @@ def describe(trouble: Sequence[str]) -> tuple[str, str]:
     """The predicate for a program with *trouble*, and what to do about it."""
     kind, what, *more = trouble
     if kind == "absent":
-        return f"runs {what}, which its image does not have", "mind the spelling, or use an image that has it"
+        advice = f"it has {', '.join(more)}: name one of them" if more else "mind the spelling"
+        return f"runs {what}, which its image does not have", f"{advice}, or use an image that has it"
     if kind == "mode":
         return f"runs {what}, which is no executable file", 'make it executable in the image: chmod +x; or mode: "0755"'
     if kind == "format":

@@ -1,5 +1,7 @@
 """Each container's program is in its image, for this machine, with its interpreter and libraries.
 
+So is the script that the program is told to read (`sh /poweroff.sh`), and the program that a wrapper is told to start.
+
 Source: OCI runtime specification 1.2, config.md, "POSIX process": args[0] is looked up as execvp(3) does it.
 """
 
@@ -9,6 +11,7 @@ import posixpath
 from collections.abc import Iterator
 
 from finback.assemble.bootable import Subject
+from finback.assemble.bootable._command import started
 from finback.assemble.bootable._facts import Questions, of_container
 from finback.assemble.bootable._program import Program
 from finback.assemble.bootable._words import describe
@@ -30,8 +33,9 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         command = container.settings.command
         if not command or container.image.digest is None:
             continue
-        questions = Questions(programs=(_program(container, command[0], plan.platform),))
-        found = of_container(subject, container.image.digest, questions).troubles[0]
+        asked = tuple(_program(container, name, plan.platform, script=script) for name, script in started(command))
+        troubles = of_container(subject, container.image.digest, Questions(programs=asked)).troubles
+        found = next((t for t in troubles if t), None)
         if not found:
             continue
         message, remedy = describe(found)
@@ -49,7 +53,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         )
 
 
-def _program(container: Container, name: str, platform: Platform) -> Program:
+def _program(container: Container, name: str, platform: Platform, *, script: bool) -> Program:
     settings = container.settings
     environment = dict(e.partition("=")[::2] for e in settings.env or ())
     runtime = settings.runtime.mounts if settings.runtime else None
@@ -57,6 +61,7 @@ def _program(container: Container, name: str, platform: Platform) -> Program:
     over = {posixpath.normpath(m["destination"]) for m in mounts(settings, {})}
     return Program(
         name=name,
+        script=script,
         path=environment.get("PATH", DEFAULT_PATH),
         cwd=settings.cwd or "/",
         covered=tuple(sorted(over | inside)),
