@@ -5,6 +5,7 @@ urllib3 takes 50 ms to import, so this module is imported by those who are about
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import ssl
 import threading
@@ -149,12 +150,41 @@ class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _Encrypted
 
 
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address without port and brackets, is this machine."""
+    return host == "localhost" or host.endswith(".localhost") or bool((found := _address(host)) and found.is_loopback)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _names(entry: str, host: str, port: int | None) -> bool:
+    """Whether an entry of `no_proxy` is for *host*: a name and what is below it, an address, or a network.
+
+    Source: golang.org/x/net/http/httpproxy, `Config.NoProxy`.
+    """
+    address = _address(host)
+    if address is not None and "/" in entry:
+        try:
+            return address in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    name = entry.removeprefix("*").lstrip(".") if entry != "*" else entry
+    if not name:
+        return False
+    return name in ("*", host, f"[{host}]", f"{host}:{port}", f"[{host}]:{port}") or host.endswith("." + name)
+
+
 def _proxy(scheme: str, host: str, port: int | None) -> str:
     """The proxy that the environment names for a host, or ""."""
     skipped = (environment.lookup("no_proxy") or environment.lookup("NO_PROXY") or "").split(",")
-    for name in (n.strip().lstrip(".") for n in skipped if n.strip()):
-        if name in ("*", host, f"{host}:{port}") or host.endswith("." + name):
-            return ""
+    bare = host.strip("[]").lower()
+    if is_loopback(bare) or any(_names(n.strip().lower(), bare, port) for n in skipped):
+        return ""
     variable = f"{scheme}_proxy"
     # In upper case only for HTTPS: a CGI server would take HTTP_PROXY from a client's header.
     found = environment.lookup(variable) or (environment.lookup(variable.upper()) if scheme == "https" else None)

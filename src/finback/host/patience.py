@@ -22,7 +22,7 @@ class Patience:
     pause: float = 0.3
     """Before the second attempt; three times as long before each further one."""
     longest_pause: float = 60
-    """The most that a server's Retry-After can make us wait."""
+    """The most that a server's Retry-After can make us wait: when it asks for more, that is an error at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
 from finback.ground.diagnostic import FinbackError, error
+from finback.ground.event import Emit, silent, task
 from finback.host import clock
 from finback.host.patience import Patience, Security
 from finback.host.store import CHUNK
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 REDIRECTS = 5
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+# A wait that is said; shorter ones are over before anybody wonders.
+NOTICED = 2.0
+# The beginning of a web page; anything else may be called one by mistake.
+_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
+# What OpenSSL makes of an answer in plain text.
+_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
 # What is read of an answer that is not wanted, so that its connection can be used again.
 DRAINED = 1 << 16
 
@@ -79,34 +86,51 @@ def redacted(url: str) -> str:
     return re.sub(r"\?\S*", "", re.sub(r"//[^/?#\s]*@", "//", url))
 
 
+def is_page(reply: Reply) -> bool:
+    """Whether the answer is a web page, which nothing that finback asks for is."""
+    return _is_page(reply.headers, reply.body)
+
+
 class Client:
-    """Asks servers. *remedy* is what its users can do when one does not answer."""
+    """Asks servers. *remedy* is what its users can do when one does not answer, *unencrypted* how they say that a
+    server, `{host}` in that text, has no TLS. Waits are reported to *emit*.
+    """
 
     def __init__(
-        self, patience: Patience | None = None, security: Security | None = None, remedy: str = "check the address"
+        self,
+        patience: Patience | None = None,
+        security: Security | None = None,
+        remedy: str = "check the address",
+        unencrypted: str = "write http:// in its address",
+        emit: Emit = silent,
     ) -> None:
         self._patience = patience or Patience()
         self._security = security or Security()
         self._remedy = remedy
+        self._unencrypted = unencrypted
+        self._emit = emit
         self._opened: Pools | None = None
 
     def ask(self, request: Request, *, limit: int, guard: Guard | None = None) -> Reply:
-        """The whole answer, whatever its status. What fails for now is tried again.
+        """The whole answer, whatever its status. What fails for now is tried again, unless the server asks to wait
+        longer than `Patience.longest_pause`.
 
         Raises:
-            FinbackError: F201 unreachable, F202 a redirect that can't be followed, F203 no address, F204 a certificate
-                that is not accepted, F302 larger than *limit*.
+            FinbackError: F200 a web page in its place, F201 unreachable, F202 a redirect that can't be followed, F203
+                no address, F204 a certificate that is not accepted, F210 only one of both sides speaks TLS, F302 larger
+                than *limit*.
 
         """
         attempt = 1
         while True:
             try:
                 with self._sent(request, guard) as (url, response):
-                    last = attempt >= self._patience.attempts
-                    if response.status in RETRY_STATUSES and not last:
-                        raise _busy(response, self._patience)
+                    self._raise_if_busy(response, attempt)
                     body = self._whole(response, url, limit)
-                    return Reply(url=url, status=response.status, headers=response.headers, body=body)
+                    reply = Reply(url=url, status=response.status, headers=response.headers, body=body)
+                    if response.status == 200 and is_page(reply):
+                        raise self._page(url)
+                    return reply
             except TransientError as failure:
                 self._pause(request, failure, attempt)
                 attempt += 1
@@ -132,12 +156,11 @@ class Client:
             ranged = Request(url=request.url, headers={**request.headers, **transfer.headers()})
             try:
                 with self._sent(ranged, guard) as (url, response):
-                    if response.status in RETRY_STATUSES and attempt < self._patience.attempts:
-                        raise _busy(response, self._patience)
+                    self._raise_if_busy(response, attempt)
                     if response.status not in ((200, 206) if transfer.done else (200,)):
                         body = self._whole(response, url, DRAINED, cut=True)
                         raise refused(Reply(url=url, status=response.status, headers=response.headers, body=body))
-                    yield from transfer.body(response)
+                    yield from self._without_page(transfer.body(response), response.headers, url)
                     return
             except TransientError as failure:
                 # A transfer that gets on is not given up.
@@ -146,6 +169,21 @@ class Client:
                 attempt += 1
             except BrokenError as failure:
                 raise self._unreachable(request.url, str(failure)) from None
+
+    def _without_page(self, chunks: Iterator[bytes], headers: Mapping[str, str], url: str) -> Iterator[bytes]:
+        first = next(chunks, b"")
+        if _is_page(headers, first):
+            raise self._page(url)
+        yield first
+        yield from chunks
+
+    def _raise_if_busy(self, response: Any, attempt: int) -> None:
+        """Have it tried again, if the server may soon have time."""
+        if response.status not in RETRY_STATUSES or attempt >= self._patience.attempts:
+            return
+        wait = retry_after(response.headers.get("Retry-After", ""))
+        if wait is None or wait <= self._patience.longest_pause:
+            raise TransientError(f"status {response.status}", wait)
 
     @contextmanager
     def _sent(self, request: Request, guard: Guard | None) -> Iterator[tuple[str, Any]]:
@@ -229,7 +267,7 @@ class Client:
 
     def _whole(self, response: Any, url: str, limit: int, *, cut: bool = False) -> bytes:
         data = bytearray()
-        for chunk in paced(response, self._patience):
+        for chunk in _decoded(paced(response, self._patience), response.headers, url, limit):
             data += chunk
             if len(data) > limit:
                 if cut:
@@ -242,8 +280,14 @@ class Client:
     def _pause(self, request: Request, failure: TransientError, attempt: int) -> None:
         if attempt >= self._patience.attempts:
             raise self._unreachable(request.url, failure.reason) from None
-        longest = self._patience.pause * 3 ** (attempt - 1)
-        time.sleep(failure.wait if failure.wait is not None else longest)
+        seconds = failure.wait if failure.wait is not None else self._patience.pause * 3 ** (attempt - 1)
+        if seconds < NOTICED:
+            time.sleep(seconds)
+            return
+        why = "asks to wait" if failure.wait is not None else "is tried again in"
+        title = f"{_host(request.url)} {why} {seconds:.0f} s ({failure.reason})"
+        with task(self._emit, f"wait {redacted(request.url)}", title):
+            time.sleep(seconds)
 
     def _translated(self, url: str, failure: Exception) -> Exception:
         """What urllib3's *failure* means: another try, or none."""
@@ -251,14 +295,43 @@ class Client:
 
         inner: Any = failure.original_error if isinstance(failure, ProxyError) else failure
         if isinstance(inner, SSLError):
+            return self._insecure(url, inner)
+        if _is_alert(inner):
             return error(
-                "F204",
-                f"{redacted(url)}: the server's certificate is not accepted: {_reason(inner)}",
-                help="check the date of this machine and its certificates (SSL_CERT_FILE), and any proxy",
+                "F210",
+                f"{redacted(url)}: the server speaks TLS, and was asked without",
+                help="write https:// in its address, or leave `--insecure` out",
             )
         if isinstance(inner, ProxySchemeUnknown):
             return error("F203", f"the proxy is no address: {_reason(inner)}", help="write http://HOST:PORT")
         return TransientError(_reason(failure))
+
+    def _insecure(self, url: str, failure: Any) -> Exception:
+        """What a failure of TLS means: another try, when the connection ended in the middle of it."""
+        import ssl
+
+        cause = failure.args[0] if failure.args else failure
+        if isinstance(cause, ssl.SSLEOFError) or getattr(cause, "reason", "") == "UNEXPECTED_EOF_WHILE_READING":
+            return TransientError("the server ends the connection while encryption is agreed upon")
+        if getattr(cause, "reason", "") in _PLAIN:
+            return error(
+                "F210",
+                f"{redacted(url)}: the server does not speak TLS: it answers in plain text",
+                help=self._unencrypted.replace("{host}", _host(url)),
+            )
+        return error(
+            "F204",
+            f"{redacted(url)}: the server's certificate is not accepted: {_reason(failure)}",
+            help="check the date of this machine and its certificates (SSL_CERT_FILE), and any proxy",
+        )
+
+    def _page(self, url: str) -> FinbackError:
+        return error(
+            "F200",
+            f"{redacted(url)} answers with a web page, in the place of what was asked for",
+            help="something on the way answers instead: log in to this network with a browser (a captive portal), or "
+            f"check the proxy; else the address is that of a web site: {self._remedy}",
+        )
 
     def _unreachable(self, url: str, reason: str) -> FinbackError:
         return error(
@@ -287,20 +360,49 @@ def _origin(url: str) -> tuple[str, str, int]:
     return scheme, parsed.host or "", parsed.port or {"http": 80, "https": 443}.get(scheme, 0)
 
 
-def _busy(response: Any, patience: Patience) -> TransientError:
-    wait = retry_after(response.headers.get("Retry-After", ""), patience.longest_pause)
-    return TransientError(f"status {response.status}", wait)
-
-
-def retry_after(text: str, longest: float) -> float | None:
-    """The seconds that a server asks to wait, at most *longest*. Source: RFC 9110, section 10.2.3."""
-    if text.isdecimal():
-        return float(min(int(text[:9]), longest))
+def retry_after(text: str) -> float | None:
+    """The seconds that a server asks to wait, None when it does not say. Source: RFC 9110, section 10.2.3."""
+    if text.strip().isdecimal():
+        return float(int(text.strip()[:9]))
     try:
         when = parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
-    return min(max(when - clock.now(), 0.0), longest)
+    return max(when - clock.now(), 0.0)
+
+
+def _is_page(headers: Mapping[str, str], head: bytes) -> bool:
+    return "html" in headers.get("Content-Type", "").lower() and _PAGE.match(head) is not None
+
+
+def _is_alert(failure: Any) -> bool:
+    """Whether an answer began with an alert of TLS. Source: RFC 8446, section 5.1: type 21, version 3.x."""
+    from http.client import BadStatusLine
+
+    return any(isinstance(a, BadStatusLine) and "\\x15\\x03" in repr(a) for a in getattr(failure, "args", ()))
+
+
+def _decoded(chunks: Iterator[bytes], headers: Mapping[str, str], url: str, limit: int) -> Iterator[bytes]:
+    """The body without the compression that something on the way has added, though nobody asked for it."""
+    if headers.get("Content-Encoding", "").strip().lower() not in ("gzip", "x-gzip"):
+        return chunks
+    from finback.codec.decompress import decompress, reader
+
+    return _translated_chunks(decompress(reader(chunks), ".gz", limit + 1), url)
+
+
+def _translated_chunks(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except ValueError as failure:
+        message = f"the compressed answer of {redacted(url)} {failure}"
+        raise error("F302", message, help="what sent it is faulty or hostile") from None
+
+
+def _host(url: str) -> str:
+    from urllib3.util import parse_url
+
+    return str(parse_url(url).netloc or "")
 
 
 def _reason(failure: Exception) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from finback.ground.diagnostic import FinbackError, error
+from finback.codec.strict_json import JsonError, Node
+from finback.ground.diagnostic import error
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of a container whose environment has none, as Docker, containerd and Podman set it."""
@@ -46,16 +47,32 @@ def read(config: Mapping[str, Any], name: str) -> Configuration:
         FinbackError: F124, a field is of another type than the specification says.
 
     """
-    fields = _Fields(config.get("config"), name)
-    folder = fields.text("WorkingDir")
+    try:
+        return decode(Node(dict(config)).get("config"))
+    except JsonError as failure:
+        raise error(
+            "F124",
+            f"the configuration of image {name} is faulty: {failure}",
+            help="use another version of the image, or build it anew with a current tool",
+        ) from None
+
+
+def decode(config: Node) -> Configuration:
+    """The object *config*.
+
+    Raises:
+        JsonError: a field is of another type than the specification says.
+
+    """
+    folder = config.get("WorkingDir").text("")
     return Configuration(
-        entrypoint=fields.command("Entrypoint"),
-        arguments=fields.command("Cmd"),
-        environment=tuple(e for e in fields.texts("Env") if "=" in e[1:]),
+        entrypoint=_command(config.get("Entrypoint")),
+        arguments=_command(config.get("Cmd")),
+        environment=tuple(e for e in _texts(config.get("Env")) if "=" in e[1:]),
         folder=f"/{folder.lstrip('/')}" if folder else "",
-        user=fields.text("User"),
-        stop_signal=fields.text("StopSignal"),
-        labels=fields.labels(),
+        user=config.get("User").text(""),
+        stop_signal=config.get("StopSignal").text(""),
+        labels=config.get("Labels").texts(),
     )
 
 
@@ -66,46 +83,11 @@ def with_path(environment: tuple[str, ...]) -> tuple[str, ...]:
     return (f"PATH={DEFAULT_PATH}", *environment)
 
 
-class _Fields:
-    """Fields by name, each of the type that is asked for."""
+def _texts(value: Node) -> tuple[str, ...]:
+    return tuple(word.text() for word in value.items())
 
-    def __init__(self, value: Any, name: str) -> None:
-        self._name = name
-        self._values = value if value is not None else {}
-        if not isinstance(self._values, dict):
-            raise self._wrong("config", "an object")
 
-    def text(self, key: str) -> str:
-        value = self._values.get(key)
-        if not isinstance(value, str | None):
-            raise self._wrong(key, "a text")
-        return value or ""
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._values.get(key)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self._wrong(key, "a list of texts")
-        return tuple(value)
-
-    def command(self, key: str) -> tuple[str, ...]:
-        value = self._values.get(key)
-        found = (value,) if isinstance(value, str) else self.texts(key)
-        # Docker's way to take a parent image's command away.
-        return () if found == ("",) else found
-
-    def labels(self) -> dict[str, str]:
-        value = self._values.get("Labels")
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise self._wrong("Labels", "an object of texts")
-        return dict(value)
-
-    def _wrong(self, key: str, wanted: str) -> FinbackError:
-        return error(
-            "F124",
-            f"the configuration of image {self._name} is faulty: `{key}` is not {wanted}",
-            help="use another version of the image, or build it anew with a current tool",
-        )
+def _command(value: Node) -> tuple[str, ...]:
+    found = (value.text(),) if isinstance(value.value, str) else _texts(value)
+    # An empty text is Docker's way to take a parent image's command away.
+    return () if found == ("",) else found

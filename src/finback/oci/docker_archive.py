@@ -22,9 +22,9 @@ from finback.ground.platform import Platform
 from finback.host.store import Store
 from finback.oci import files, image, layer, layout, manifest
 from finback.oci.files import Files
-from finback.oci.reference import Reference
 
-_IDENTIFIER = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?\Z")
+# As docker save, Podman and Skopeo name a configuration; `sha256:` as go-containerregistry does (crane, ko, kaniko).
+_IDENTIFIER = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json)?\Z")
 
 
 def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
@@ -35,10 +35,6 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
             no such archive; F171 not for this platform; as `layout.take`.
 
     """
-    if layout.is_layout(found):
-        return layout.take(found, name, platform, store)
-    if not found.has("manifest.json"):
-        raise error("F185", f"{found.label} has no manifest.json", help="name an archive that `docker save` made")
     try:
         listed = strict_json.read(files.read(found, "manifest.json", manifest.LIMIT), limit=manifest.LIMIT)
         entries = [_entry(e) for e in listed.items()]
@@ -53,8 +49,7 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
     if said and said[1] != digest.encoded:
         raise _damaged(found, path)
     parsed = image.parse_config(config, digest)
-    if not manifest.fits(image.made_for(parsed), platform):
-        raise manifest.lacks(found.label, platform, [image.made_for(parsed)])
+    image.check_platform(parsed, platform, found.label)
     return image.write_manifest(store, _layers(found, layers, parsed, store), config)
 
 
@@ -68,10 +63,10 @@ def _entry(entry: Node) -> Listed:
 
 
 def _named(entries: Sequence[Listed], name: str, label: str) -> Listed:
-    if name:
-        fitting = [e for e in entries if any(_same(tag, name) for tag in e[1]) or _identified(e[0], name)]
-    else:
-        fitting = list(entries)
+    # One image may be listed once for each of its names.
+    fitting = list({(e[0], e[2]): e for e in entries if not name or _identified(e[0], name)}.values())
+    for spelling in layout.spellings(name):
+        fitting = fitting or [e for e in entries if any(layout.same_name(tag, spelling) for tag in e[1])]
     if len(fitting) != 1:
         known = ", ".join(tag for e in entries for tag in e[1]) or "none"
         what = f"has no image {name}" if not fitting and name else f"has {len(fitting)} images, and none is named"
@@ -82,14 +77,6 @@ def _named(entries: Sequence[Listed], name: str, label: str) -> Listed:
 def _identified(path: str, name: str) -> bool:
     found = _IDENTIFIER.match(path)
     return found is not None and found[1] == name.removeprefix("sha256:")
-
-
-def _same(tag: str, name: str) -> bool:
-    try:
-        one, other = Reference.parse(tag), Reference.parse(name)
-    except FinbackError:
-        return tag == name
-    return (one.name, one.tag or "latest") == (other.name, other.tag or "latest")
 
 
 def _layers(found: Files, paths: Sequence[str], config: Mapping[str, Any], store: Store) -> list[Digest]:
@@ -124,6 +111,22 @@ def _copy(found: Files, path: str, digest: Digest, store: Store) -> None:
         if failure.diagnostics[0].code != "F301":
             raise
         raise _damaged(found, path) from None
+
+
+def stored(found: Files, path: str, store: Store) -> Digest:
+    """Take a layer of which nobody says what its digest is.
+
+    Raises:
+        FinbackError: F183, it can't be decompressed; as the store.
+
+    """
+    try:
+        with store.ingest() as ingest:
+            for piece in _plain(found.stream(path)):
+                ingest.write(piece)
+    except ValueError:
+        raise _damaged(found, path) from None
+    return ingest.digest
 
 
 def _plain(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from finback.codec import strict_json
-from finback.codec.strict_json import JsonError, Node
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.host.store import Store
-from finback.oci import manifest
+from finback.oci import configuration, manifest
 from finback.oci.manifest import LIMIT, MANIFEST, Descriptor, Document
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-COMPRESSIONS = {
-    LAYER: "none",
-    f"{LAYER}+gzip": "gzip",
-    f"{LAYER}+zstd": "zstd",
-    "application/vnd.docker.image.rootfs.diff.tar": "none",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
-}
+# Layers whose maker did not want registries to hand them out are like all others once one has them.
+_FAMILIES = (
+    (LAYER, "+"),
+    ("application/vnd.oci.image.layer.nondistributable.v1.tar", "+"),
+    ("application/vnd.docker.image.rootfs.diff.tar", "."),
+    ("application/vnd.docker.image.rootfs.foreign.diff.tar", "."),
+)
+# As a type is no more than what somebody says, it is the bytes that tell how they are compressed.
+LAYERS = frozenset(name + ending for name, dot in _FAMILIES for ending in ("", f"{dot}gzip", f"{dot}zstd"))
 MAX_LAYERS = 1000
 
 
@@ -41,8 +42,6 @@ class Layer:
     digest: Digest
     """Of its bytes as they are stored."""
     size: int
-    compression: str
-    """`none`, `gzip` or `zstd`."""
     diff_id: Digest
     """Of its uncompressed bytes."""
 
@@ -57,18 +56,13 @@ class Image:
     layers: tuple[Layer, ...]
     """The bottom one first."""
 
-    @property
-    def platform(self) -> Platform:
-        """What the image is for."""
-        return made_for(self.config)
-
 
 def load(store: Store, digest: Digest) -> Image:
     """The image whose manifest has *digest*.
 
     Raises:
         FinbackError: F402 not in the store, F401 damaged, F124 not an image of a kind that finback reads, F170 no
-            manifest, F173 a layer that may not be handed out.
+            manifest.
 
     """
     document = manifest.read(store.read(digest, LIMIT), MANIFEST)
@@ -110,28 +104,33 @@ def decode_config(body: bytes) -> dict[str, Any]:
     kind = root.get("type").text("layers")
     if kind != "layers":
         raise JsonError(f"$.rootfs.type is {kind[:40]!r}, not 'layers'")
-    for diff_id in root.need("diff_ids").items():
+    # Go's encoder writes null for the list of an image without layers.
+    for diff_id in root.get("diff_ids").items():
         diff_id.text()
-    for name in ("os", "architecture"):
-        document.need(name).text()
-    document.get("variant").text("")
-    _check_settings(document.get("config"))
+    for name in ("os", "architecture", "variant"):
+        document.get(name).text("")
+    configuration.decode(document.get("config"))
     return dict(document.object())
 
 
-def _check_settings(config: Node) -> None:
-    """Check the types of what a container takes from its image. Source: OCI image specification 1.1, config.md."""
-    for name in ("User", "WorkingDir", "StopSignal"):
-        config.get(name).text("")
-    for name in ("Entrypoint", "Cmd", "Env"):
-        for word in config.get(name).items():
-            word.text()
-    config.get("Labels").texts()
+def made_for(config: Mapping[str, Any]) -> Platform | None:
+    """The platform that a configuration names; None when it names no architecture, as those of some old tools do."""
+    architecture = str(config.get("architecture") or "")
+    if not architecture:
+        return None
+    return manifest.platform(str(config.get("os") or ""), architecture, str(config.get("variant") or ""))
 
 
-def made_for(config: Mapping[str, Any]) -> Platform:
-    """The platform that a configuration names; both of its words are required, and old tools left out neither."""
-    return Platform(str(config["os"]), str(config["architecture"]), str(config.get("variant") or ""))
+def check_platform(config: Mapping[str, Any], wanted: Platform, name: str) -> None:
+    """Raise the error for an image, called *name*, that *config* says is made for something else than *wanted*.
+
+    Raises:
+        FinbackError: F171, it is not for this platform.
+
+    """
+    offered = made_for(config)
+    if offered is not None and not manifest.fits(offered, wanted):
+        raise manifest.lacks(name, wanted, [offered])
 
 
 def describe(document: Document, config: Mapping[str, Any]) -> tuple[Layer, ...]:
@@ -146,21 +145,13 @@ def describe(document: Document, config: Mapping[str, Any]) -> tuple[Layer, ...]
         raise _bad(document.digest, f"it has {len(document.layers)} layers, its configuration says {len(diff_ids)}")
     layers = []
     for layer, diff_id in zip(document.layers, diff_ids, strict=True):
-        compression = COMPRESSIONS.get(layer.media_type)
-        if compression is None:
-            known = ", ".join(sorted(COMPRESSIONS))
-            raise error(
-                "F124",
-                f"image {document.digest} has a layer of type {layer.media_type}",
-                help=f"use an image whose layers are of these types: {known}",
-            )
+        if layer.media_type not in LAYERS:
+            raise _unknown_layer(document.digest, layer.media_type)
         try:
             unpacked = Digest.parse(diff_id)
         except ValueError as failure:
             raise _bad(document.digest, str(failure)) from None
-        if compression == "none" and unpacked != layer.digest and unpacked.algorithm == layer.digest.algorithm:
-            raise _bad(document.digest, f"layer {layer.digest} is not compressed, and its diff ID is {diff_id}")
-        layers.append(Layer(digest=layer.digest, size=layer.size, compression=compression, diff_id=unpacked))
+        layers.append(Layer(digest=layer.digest, size=layer.size, diff_id=unpacked))
     return tuple(layers)
 
 
@@ -197,6 +188,14 @@ def write_manifest(store: Store, layers: Sequence[Digest], config: bytes) -> Dig
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _unknown_layer(digest: Digest, media_type: str) -> FinbackError:
+    message = f"image {digest} has a layer of type {media_type}"
+    if media_type.endswith("+encrypted"):
+        return error("F124", message, help="decrypt it first: `skopeo copy --decryption-key KEY ...`")
+    known = ", ".join(sorted(LAYERS))
+    return error("F124", message, help=f"use an image whose layers are of these types: {known}")
 
 
 def _bad(digest: Digest, why: str) -> FinbackError:

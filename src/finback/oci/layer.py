@@ -7,7 +7,9 @@ Source: OCI image specification 1.1, layer.md, and config.md, "Layer DiffID".
 
 from __future__ import annotations
 
-from finback.codec.decompress import decompress, reader
+from itertools import chain
+
+from finback.codec.decompress import decompress, detect, reader
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.host.store import Store
@@ -15,7 +17,6 @@ from finback.oci.image import Layer
 
 MIB = 1 << 20
 # gzip makes at most 1032 bytes of one; only bombs come near.
-SUFFIXES = {"gzip": ".gz", "zstd": ".zst"}
 RATIO = 2000
 LEAST = 256 * MIB
 MOST = 64 * 1024 * MIB
@@ -29,7 +30,7 @@ def unpacked(layer: Layer, store: Store) -> Digest:
             F402 it is not there, F403 no space.
 
     """
-    if layer.compression == "none":
+    if layer.digest == layer.diff_id:
         return layer.digest
     if store.has(layer.diff_id):
         return layer.diff_id
@@ -43,8 +44,9 @@ def _unpack(layer: Layer, store: Store) -> None:
     limit = min(MOST, max(LEAST, layer.size * RATIO))
     try:
         with store.ingest(layer.diff_id) as ingest:
-            read = reader(store.stream(layer.digest))
-            for piece in decompress(read, SUFFIXES[layer.compression], limit):
+            chunks = store.stream(layer.digest)
+            head = next(chunks, b"")
+            for piece in decompress(reader(chain((head,), chunks)), detect(head), limit):
                 ingest.write(piece)
     except ValueError as failure:
         # When the store is to blame, that comes first.
@@ -53,6 +55,7 @@ def _unpack(layer: Layer, store: Store) -> None:
     except FinbackError as failure:
         if failure.diagnostics[0].code != "F301":
             raise
+        store.verified(layer.digest)
         raise error(
             "F181",
             f"layer {layer.digest} does not unpack to {layer.diff_id}, as its image says",

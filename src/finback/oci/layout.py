@@ -7,6 +7,7 @@ name as `io.containerd.image.name`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
@@ -18,7 +19,6 @@ from finback.oci.manifest import Descriptor, Document
 from finback.oci.reference import Reference
 
 IMAGE_NAME = "io.containerd.image.name"
-DEPTH = 4
 # How many names an error lists.
 NAMED = 20
 
@@ -35,13 +35,14 @@ def entries(found: Files) -> tuple[Descriptor, ...]:
         FinbackError: F182, it lists nothing; as `manifest.read`.
 
     """
-    index = manifest.read(files.read(found, "index.json", manifest.LIMIT), manifest.INDEX)
+    body = files.read(found, "index.json", manifest.LIMIT)
+    index = manifest.read(body, manifest.INDEX, of=f"index.json in {found.label}")
     if not index.manifests:
         raise error("F182", f"index.json in {found.label} lists no image", help="use a sound OCI image layout")
     return index.manifests
 
 
-def copy_all(found: Files, entry: Descriptor, store: Store, depth: int = DEPTH) -> None:
+def copy_all(found: Files, entry: Descriptor, store: Store, depth: int = manifest.DEPTH) -> None:
     """Put what *entry* leads to into the store, whatever it is: of an index, all manifests that the layout has.
 
     Raises:
@@ -49,8 +50,9 @@ def copy_all(found: Files, entry: Descriptor, store: Store, depth: int = DEPTH) 
 
     """
     if not depth:
-        raise error("F172", f"{found.label}: indexes within indexes, {DEPTH} deep", help="make the layout anew")
-    document = manifest.read(_blob(found, entry), entry.media_type)
+        message = f"{found.label}: indexes within indexes, {manifest.DEPTH} deep"
+        raise error("F172", message, help="make the layout anew")
+    document = _Opened(found).document(entry)
     for inner in document.manifests:
         # A layout may leave out platforms that its maker did not want.
         if found.has(_path(inner.digest)):
@@ -69,43 +71,109 @@ def take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
             not for this platform; F172 indexes too deep; as `manifest.read`, `image.load` and the store.
 
     """
-    label = f"{found.label}:{name}" if name else found.label
-    document = _chosen(found, _named(entries(found), name, found.label), platform, label)
+    listed = _merged(entries(found))
+    chosen = _named(listed, name, found) if name else _unnamed(listed, found.label)
+    return take_entry(found, chosen, f"{found.label}:{name}" if name else found.label, platform, store)
+
+
+def take_entry(found: Files, chosen: Sequence[Descriptor], label: str, platform: Platform, store: Store) -> Digest:
+    """As `take`, of what *chosen* point to: one image or index, or several that differ in their platforms."""
+    place = _Opened(found)
+    if len(chosen) == 1 and (chosen[0].platform is None or chosen[0].is_index):
+        document = manifest.search(place.document(chosen[0]), platform, label, place)
+    else:
+        listing = Document(digest=chosen[0].digest, media_type=manifest.INDEX, body=b"", manifests=tuple(chosen))
+        document = manifest.search(listing, platform, label, place)
     config = document.config
     if config is None or not document.is_image:
         raise error("F124", f"{label} is no image but an artefact of type {document.kind}", help="name an image")
     _copy(found, config, store)
-    offered = image.made_for(image.parse_config(store.read(config.digest, manifest.LIMIT), document.digest))
-    if not manifest.fits(offered, platform):
-        raise manifest.lacks(label, platform, [offered])
+    about = image.parse_config(store.read(config.digest, manifest.LIMIT), document.digest)
+    image.check_platform(about, platform, label)
+    image.describe(document, about)
     for layer in document.layers:
+        if layer.is_foreign and not found.has(_path(layer.digest)) and not store.has(layer.digest):
+            raise manifest.withheld(layer)
         _copy(found, layer, store)
     # Last: what the store has of an image under its digest is whole.
     return store.put(document.body)
 
 
-def _named(listed: Sequence[Descriptor], name: str, label: str) -> list[Descriptor]:
+def same_name(stored: str, asked: str) -> bool:
+    """Whether both names mean the same image: `web` is `docker.io/library/web:latest`."""
+    return stored == asked or (_expanded(stored) is not None and _expanded(stored) == _expanded(asked))
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """The names that *name* can mean, the likeliest first: what Podman builds has the registry `localhost`."""
+    return name, f"localhost/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An entry of the index, once, with all names that it is listed under."""
+
+    entry: Descriptor
+    whole: tuple[str, ...]
+    """Names with a repository."""
+    others: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.whole + self.others
+
+
+def _merged(listed: Sequence[Descriptor]) -> list[_Listed]:
+    found: dict[Digest, _Listed] = {}
+    for entry in listed:
+        known = found.get(entry.digest, _Listed(entry, (), ()))
+        names = [[n for n in (entry.annotations.get(key),) if n] for key in (IMAGE_NAME, REF_NAME)]
+        whole, others = (
+            tuple(dict.fromkeys([*k, *n])) for k, n in zip((known.whole, known.others), names, strict=True)
+        )
+        found[entry.digest] = _Listed(known.entry if known.entry.platform else entry, whole, others)
+    return list(found.values())
+
+
+def _unnamed(listed: Sequence[_Listed], label: str) -> list[Descriptor]:
+    """What is meant when no name is given: the only image, or the only one for each platform."""
+    images = [m for m in listed if m.entry.may_be_image] or list(listed)
+    platforms = {m.entry.platform for m in images}
+    names = {n for m in images for n in m.names}
+    if len(images) > 1 and (len(platforms) < len(images) or None in platforms or len(names) > 1):
+        raise _not_named(f"{label} has several images, and none is named", images)
+    return [m.entry for m in images]
+
+
+def _named(listed: Sequence[_Listed], name: str, found: Files) -> list[Descriptor]:
     """The entries called *name*; more than one when the platforms of an image are listed singly."""
-    images = [m for m in listed if not m.is_attestation]
-    names = sorted({n for m in images for n in _names(m)})
-    if name:
-        fitting = [m for m in images if name == str(m.digest) or any(_same(n, name) for n in _names(m))]
-    else:
-        fitting = images if len(images) == 1 or len(names) < 2 else []
+    known = [m for m in listed if m.entry.media_type in manifest.MANIFESTS | manifest.INDEXES]
+    fitting = [m for m in known if name == str(m.entry.digest)]
+    for spelling in spellings(name):
+        fitting = fitting or [m for m in known if any(same_name(n, spelling) for n in m.names)]
     if not fitting:
-        known = ", ".join(names[:NAMED]) or "none"
-        what = f"{label} has no image {name}" if name else f"{label} has several images, and none is named"
-        raise error("F182", what, help=f"write PATH:NAME; its names are: {known}")
-    return fitting
+        # Docker's identifier of an image is the digest of its configuration.
+        fitting = [m for m in known if name.startswith("sha256:") and name == _identifier(found, m.entry)]
+    if not fitting:
+        raise _not_named(f"{found.label} has no image {name}", [m for m in known if m.entry.may_be_image])
+    if len({m.whole[:1] for m in fitting}) > 1:
+        # `latest` may be the tag of several.
+        raise _not_named(f"{found.label} has several images of the name {name}", fitting)
+    return [m.entry for m in fitting]
 
 
-def _names(entry: Descriptor) -> list[str]:
-    """The names of an entry, the whole one first."""
-    return [entry.annotations[key] for key in (IMAGE_NAME, REF_NAME) if key in entry.annotations]
+def _identifier(found: Files, entry: Descriptor) -> str:
+    if entry.is_index or not found.has(_path(entry.digest)):
+        return ""
+    config = _Opened(found).document(entry).config
+    return str(config.digest) if config is not None else ""
 
 
-def _same(one: str, other: str) -> bool:
-    return one == other or (_expanded(one) == _expanded(other) and _expanded(one) is not None)
+def _not_named(message: str, listed: Sequence[_Listed]) -> FinbackError:
+    names = sorted({n for m in listed for n in m.names})
+    unnamed = [str(m.entry.digest) for m in listed if not m.names]
+    known = ", ".join((names + unnamed)[:NAMED]) or "none"
+    return error("F182", message, help=f"write PATH:NAME; its names are: {known}")
 
 
 def _expanded(name: str) -> str | None:
@@ -116,22 +184,20 @@ def _expanded(name: str) -> str | None:
     return str(reference) if reference.tag or reference.digest else f"{reference}:latest"
 
 
-def _chosen(found: Files, fitting: Sequence[Descriptor], platform: Platform, label: str) -> Document:
-    """The manifest for *platform* among *fitting*, which may be indexes."""
-    entries = tuple(fitting)
-    for _ in range(DEPTH):
-        if len(entries) > 1 or entries[0].platform is not None:
-            listing = Document(digest=entries[0].digest, media_type=manifest.INDEX, body=b"", manifests=entries)
-            entry = manifest.choose(listing, platform, label)
-        else:
-            entry = entries[0]
-        document = manifest.read(_blob(found, entry), entry.media_type)
-        if not document.is_index:
-            return document
-        entries = document.manifests
-        if not entries:
-            raise manifest.lacks(label, platform, [])
-    raise error("F172", f"{label}: indexes within indexes, {DEPTH} deep", help="name a manifest by its digest")
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A layout, in which indexes are followed."""
+
+    found: Files
+
+    def document(self, entry: Descriptor) -> Document:
+        """What *entry* points to."""
+        return manifest.read(_blob(self.found, entry), entry.media_type, of=f"{entry.digest} in {self.found.label}")
+
+    def platform(self, document: Document) -> Platform | None:
+        """What the image is made for."""
+        assert document.config is not None
+        return image.made_for(image.parse_config(_blob(self.found, document.config), document.digest))
 
 
 def _path(digest: Digest) -> str:

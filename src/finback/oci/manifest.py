@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from finback.codec import strict_json
 from finback.codec.strict_json import JsonError, Node
@@ -26,9 +26,16 @@ INDEXES = frozenset({INDEX, DOCKER_LIST})
 ACCEPT = f"{INDEX}, {MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"
 CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
 EMPTY = "application/vnd.oci.empty.v1+json"
+# Indexes in indexes, which the specification allows, and documents that are read to find an image.
+DEPTH = 4
+MAX_READ = 32
 # What registries must take at least. Source: distribution specification 1.1, "Pushing Manifests".
 LIMIT = 4 << 20
 _FOREIGN = re.compile(r"foreign|nondistributable")
+_SPELLED = {
+    "x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386",
+    "armhf": ("arm", "v7"), "armel": ("arm", "v6"),
+}  # fmt: skip
 # What an architecture's images without a variant are for.
 _BASE = {"amd64": (1, 0), "arm64": (8, 0), "arm": (7, 0)}
 
@@ -52,9 +59,19 @@ class Descriptor:
         return self.media_type in INDEXES
 
     @property
-    def is_attestation(self) -> bool:
-        """Whether it points to what BuildKit says of another image in the same index."""
-        return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+    def is_foreign(self) -> bool:
+        """Whether registries are not meant to hand it out. Source: image specification 1.0, layer.md."""
+        return _FOREIGN.search(self.media_type) is not None
+
+    @property
+    def may_be_image(self) -> bool:
+        """Whether it can point to an image, or to an index of images: not to what is said of one (BuildKit's
+        attestations, signatures, bills of materials), nor to something of another type.
+        """
+        about = self.annotations.get("vnd.docker.reference.type", "")
+        unknown = self.platform is not None and self.platform.os == "unknown"
+        known = self.media_type in MANIFESTS | INDEXES
+        return known and not about and not unknown and self.artifact_type in ("", *CONFIGS)
 
     def written(self) -> dict[str, Any]:
         """As JSON's types."""
@@ -109,31 +126,35 @@ class Document:
         return self.artifact_type or (self.config.media_type if self.config else "")
 
 
-def read(body: bytes, media_type: str = "") -> Document:
-    """The document in *body*, which was sent as *media_type*.
+def read(body: bytes, media_type: str = "", *, of: str = "what the store has") -> Document:
+    """The document in *body*, which was sent as *media_type*; a message calls it *of*.
+
+    A document that does not say its type, and was not sent as one that finback knows, is taken for one of OCI's.
 
     Raises:
-        FinbackError: F170, it is none that finback reads; F173, a layer is not to be had from registries.
+        FinbackError: F170, it is none that finback reads.
 
     """
     try:
         document = strict_json.read(body, limit=LIMIT)
         data = document.object()
-        said = document.get("mediaType").text("") or media_type.partition(";")[0].strip()
+        sent = media_type.partition(";")[0].strip()
+        usual = INDEX if "manifests" in data else MANIFEST
+        said = document.get("mediaType").text("") or (sent if sent in MANIFESTS | INDEXES else usual)
         if "manifests" in data and ("layers" in data or "config" in data):
             # Two programs could see different images in it (CVE-2021-41190).
-            raise _bad("it is manifest and index at once")
+            raise JsonError("it is manifest and index at once")
         if data.get("schemaVersion") != 2:
-            raise _bad(f"its schema is {data.get('schemaVersion')!r}, not 2")
+            raise JsonError(f"its schema is {data.get('schemaVersion')!r}, not 2")
         found = _index(document, body, said) if "manifests" in data else _manifest(document, body, said)
     except ValueError as failure:
-        raise _bad(str(failure)) from None
+        raise _bad(of, str(failure)) from None
     return found
 
 
 def _index(data: Node, body: bytes, said: str) -> Document:
     if said not in INDEXES:
-        raise _bad(f"it has manifests, and says that it is {said or 'nothing'}")
+        raise JsonError(f"it has manifests, and says that it is {said}")
     return Document(
         digest=Digest.of(body),
         media_type=said,
@@ -146,15 +167,8 @@ def _index(data: Node, body: bytes, said: str) -> Document:
 
 def _manifest(data: Node, body: bytes, said: str) -> Document:
     if said not in MANIFESTS:
-        raise _bad(f"it says that it is {said or 'nothing'}")
+        raise JsonError(f"it says that it is {said}")
     layers = tuple(_descriptor(layer) for layer in data.get("layers").items())
-    for layer in layers:
-        if _FOREIGN.search(layer.media_type):
-            raise error(
-                "F173",
-                f"layer {layer.digest} is of type {layer.media_type}: its maker forbids registries to hand it out",
-                help="use an image without such layers; they come with Windows",
-            )
     return Document(
         digest=Digest.of(body),
         media_type=said,
@@ -192,24 +206,102 @@ def _digest(data: Node) -> Digest:
 def _platform(data: Node) -> Platform | None:
     if not data.object():
         return None
-    return Platform(data.need("os").text(), data.need("architecture").text(), data.get("variant").text(""))
+    return platform(data.get("os").text(""), data.need("architecture").text(), data.get("variant").text(""))
+
+
+def platform(system: str, architecture: str, variant: str) -> Platform:
+    """A platform in the specification's words, whatever words its maker used.
+
+    Source: containerd's platforms/database.go, `normalizeArch`, `normalizeOS`.
+    """
+    name = _SPELLED.get(architecture.lower(), architecture)
+    name, implied = name if isinstance(name, tuple) else (name, "")
+    chosen = variant or implied
+    return Platform(system or "linux", name, f"v{chosen}" if chosen.isdecimal() else chosen)
 
 
 def choose(document: Document, wanted: Platform, name: str) -> Descriptor:
-    """The entry of the index *document* for *wanted*: of its variants the newest that it can run.
+    """The entry of the index *document* for *wanted*, by what the index itself says: of its variants the newest that it
+    can run, and of equal ones the first.
 
     Raises:
         FinbackError: F171, there is none.
 
     """
-    entries = [m for m in document.manifests if not m.is_attestation]
+    found = candidates(document, wanted)
+    if found and (found[0].platform is not None or len(found) == 1):
+        return found[0]
+    raise lacks(name, wanted, [m.platform for m in document.manifests if m.may_be_image])
+
+
+def candidates(document: Document, wanted: Platform) -> list[Descriptor]:
+    """The entries of the index *document* that may lead to an image for *wanted*, the best first; those that do not say
+    what they are for come last.
+    """
+    entries = [m for m in document.manifests if m.may_be_image]
     fitting = [(level, -n, m) for n, m in enumerate(entries) if (level := _level(m.platform, wanted)) is not None]
-    if fitting:
-        return max(fitting, key=lambda f: f[:2])[2]
-    if len(entries) == 1 and entries[0].platform is None:
-        # It does not say; the image's own configuration will.
-        return entries[0]
-    raise lacks(name, wanted, [m.platform for m in entries])
+    ranked = [m for _, _, m in sorted(fitting, key=lambda f: f[:2], reverse=True)]
+    return ranked + [m for m in entries if m.platform is None]
+
+
+class Opened(Protocol):
+    """Where indexes and manifests are read: a registry, a layout."""
+
+    def document(self, entry: Descriptor) -> Document:
+        """What *entry* points to, checked."""
+
+    def platform(self, document: Document) -> Platform | None:
+        """What an image is made for, by its own configuration; None when that does not say."""
+
+
+def search(document: Document, wanted: Platform, name: str, place: Opened) -> Document:
+    """The image for *wanted* that *document* is or leads to, through indexes in indexes.
+
+    Raises:
+        FinbackError: F171, there is none; F172, the indexes are nested too deep, or there are too many of them.
+
+    """
+    if not document.is_index:
+        return document
+    search = _Search(wanted, name, place)
+    found = search.within(document, DEPTH)
+    if found is None:
+        raise lacks(name, wanted, search.offered)
+    return found
+
+
+class _Search:
+    def __init__(self, wanted: Platform, name: str, place: Opened) -> None:
+        self._wanted = wanted
+        self._name = name
+        self._place = place
+        self._left = MAX_READ
+        self.offered: list[Platform | None] = []
+
+    def within(self, index: Document, depth: int) -> Document | None:
+        if not depth:
+            raise self._endless(f"indexes within indexes, {DEPTH} deep")
+        self.offered += [m.platform for m in index.manifests if m.may_be_image]
+        listed = candidates(index, self._wanted)
+        for entry in listed:
+            self._left -= 1
+            if self._left < 0:
+                raise self._endless(f"more than {MAX_READ} entries that do not say what they are for")
+            document = self._place.document(entry)
+            found = self.within(document, depth - 1) if document.is_index else self._image(document, entry, len(listed))
+            if found is not None:
+                return found
+        return None
+
+    def _image(self, document: Document, entry: Descriptor, listed: int) -> Document | None:
+        if entry.platform is not None or listed == 1:
+            return document
+        offered = self._place.platform(document) if document.is_image else None
+        self.offered.append(offered)
+        return document if offered is None or fits(offered, self._wanted) else None
+
+    def _endless(self, why: str) -> FinbackError:
+        return error("F172", f"{self._name}: {why}", help="name a manifest by its digest")
 
 
 def fits(offered: Platform, wanted: Platform) -> bool:
@@ -227,6 +319,15 @@ def lacks(name: str, wanted: Platform, offered: list[Platform | None]) -> Finbac
     )
 
 
+def withheld(layer: Descriptor) -> FinbackError:
+    """The error for a layer that its maker forbids registries to hand out, and that is not there."""
+    return error(
+        "F173",
+        f"layer {layer.digest} is of type {layer.media_type}: its maker forbids registries to hand it out",
+        help="use an image without such layers; they come with Windows",
+    )
+
+
 def _level(offered: Platform | None, wanted: Platform) -> tuple[int, int] | None:
     """The level of the instruction set that *offered* uses, None when *wanted* has not got it."""
     if offered is None or (offered.os, offered.architecture) != (wanted.os, wanted.architecture):
@@ -241,9 +342,9 @@ def _level(offered: Platform | None, wanted: Platform) -> tuple[int, int] | None
     return levels[0] if levels[0] <= levels[1] else None
 
 
-def _bad(why: str) -> FinbackError:
+def _bad(of: str, why: str) -> FinbackError:
     return error(
         "F170",
-        f"what the registry gave is no manifest that finback reads: {why}",
+        f"{of} is no manifest that finback reads: {why}",
         help="images of OCI and of Docker's schema 2 are read; pull and push an older one anew with a current tool",
     )

@@ -44,6 +44,10 @@ class Network:
         scheme = "http" if rule and rule.insecure == "http" else "https"
         return f"{scheme}://{_HOSTS.get(registry, registry)}"
 
+    def may_be_plain(self, registry: str) -> bool:
+        """Whether the registry may be without TLS though no rule says so: it is on this machine."""
+        return self._closest(registry, "insecure") is None and _is_here(registry)
+
     def mirrors(self, registry: str) -> tuple[str, ...]:
         """Where else to read what the registry has."""
         rule = self._closest(registry, "mirrors")
@@ -52,7 +56,9 @@ class Network:
     def security(self, host: str) -> Security:
         """Which certificates to believe at *host*."""
         rule = self._closest(host, "insecure")
-        unchecked = frozenset({host}) if rule and rule.insecure == "tls" else frozenset[str]()
+        # Nobody else can answer for this machine. Source: Docker's registry/config.go, `insecure-registries`.
+        is_unchecked = rule.insecure == "tls" if rule else _is_here(host)
+        unchecked = frozenset({host}) if is_unchecked else frozenset[str]()
         authorities = tuple(a for r in self.rules if _fits(r.pattern, host) for a in r.authorities)
         return Security(authorities=authorities, unchecked=unchecked)
 
@@ -100,6 +106,19 @@ def insecure_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
             )
         rules.append(Rule(pattern=found[2], insecure="tls" if found[1] == "https" else "http"))
     return tuple(rules)
+
+
+def _is_here(registry: str) -> bool:
+    """Whether the registry is on this machine: `localhost`, 127.0.0.0/8, ::1."""
+    host = re.sub(r":[0-9]+\Z", "", registry).strip("[]").lower()
+    if host == "localhost":
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _fits(pattern: str, registry: str) -> bool:

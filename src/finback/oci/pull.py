@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finback.codec.strict_json import JsonError
-from finback.ground.diagnostic import error
+from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.event import Emit, task
 from finback.ground.platform import Platform
@@ -16,9 +16,6 @@ from finback.oci import fan_out, image, manifest
 from finback.oci.manifest import Descriptor, Document
 from finback.oci.reference import Reference
 from finback.oci.registry import Registries, Registry
-
-# Indexes in indexes, which the specification allows.
-DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +38,34 @@ def resolve(registry: Registry, reference: Reference, platform: Platform) -> tup
 
     """
     digest = Digest.parse(reference.digest) if reference.digest else None
-    named = found = registry.document(reference.repository, digest or reference.tag or "latest")
-    for _ in range(DEPTH):
-        if not found.is_index:
-            return named, found
-        entry = manifest.choose(found, platform, str(reference))
-        found = registry.document(reference.repository, entry.digest)
+    named = registry.document(reference.repository, digest or reference.tag or "latest")
+    return named, manifest.search(named, platform, str(reference), _Opened(registry, reference))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A repository, in which indexes are followed."""
+
+    registry: Registry
+    reference: Reference
+
+    def document(self, entry: Descriptor) -> Document:
+        """What *entry* points to."""
+        repository = self.reference.repository
+        found = self.registry.document(repository, entry.digest)
         if len(found.body) != entry.size:
             raise error(
                 "F301",
-                f"{reference.repository}@{entry.digest} has {len(found.body)} bytes, and its index says {entry.size}",
+                f"{repository}@{entry.digest} has {len(found.body)} bytes, and its index says {entry.size}",
                 help="whoever made the index made a mistake; ask them",
             )
-    raise error("F172", f"{reference}: indexes within indexes, {DEPTH} deep", help="name a manifest by its digest")
+        return found
+
+    def platform(self, document: Document) -> Platform | None:
+        """What the image is made for."""
+        assert document.config is not None
+        body = self.registry.small(self.reference.repository, document.config)
+        return image.made_for(image.parse_config(body, document.digest))
 
 
 def pull(registries: Registries, reference: Reference, platform: Platform, store: Store, emit: Emit) -> Pulled:
@@ -68,8 +80,8 @@ def pull(registries: Registries, reference: Reference, platform: Platform, store
         stored = _stored(reference, store)
         named, chosen = stored or resolve(registry, reference, platform)
         config = _config(registry, reference, chosen, store)
-        if config and not manifest.fits(offered := image.made_for(config), platform):
-            raise manifest.lacks(str(reference), platform, [offered])
+        if config:
+            image.check_platform(config, platform, str(reference))
         fetch(registry, reference, chosen.layers, store, emit)
         _keep(store, chosen)
         _keep(store, named)
@@ -88,7 +100,12 @@ def fetch(registry: Registry, reference: Reference, blobs: tuple[Descriptor, ...
     """
 
     def job(blob: Descriptor, advance: fan_out.Advance) -> str:
-        registry.download(reference.repository, blob, store, advance)
+        try:
+            registry.download(reference.repository, blob, store, advance)
+        except FinbackError as failure:
+            if blob.is_foreign and [d.code for d in failure.diagnostics] == ["F206"]:
+                raise manifest.withheld(blob) from None
+            raise
         return ""
 
     fan_out.run(_short(reference), [b for b in blobs if not store.has(b.digest)], job, emit)

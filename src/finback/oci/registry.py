@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -18,10 +19,10 @@ from finback.codec import strict_json
 from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.digest import Digest
-from finback.ground.event import Emit, Warned, silent
+from finback.ground.event import Emit, Event, Warned, silent
 from finback.host.patience import Patience, Security
 from finback.host.store import CHUNK, Store
-from finback.host.web import Client, Reply, Request, redacted
+from finback.host.web import Client, Reply, Request, is_page, redacted, retry_after
 from finback.oci import manifest
 from finback.oci.auth import Authenticator, ScopedGuard, refused
 from finback.oci.credentials import Credentials
@@ -30,6 +31,11 @@ from finback.oci.network import Network
 
 T = TypeVar("T")
 REMEDY = "`finback --mirror REGISTRY=URL` reads from another place"
+UNENCRYPTED = "if it is yours, `--insecure http://{host}` speaks to it without TLS"
+GIVEN = "what the registry gave"
+MINUTE = 60
+# To find out how a registry on this machine speaks.
+BRIEF = Patience(attempts=1, connect=2, read=5)
 # What is shown of a registry's own words.
 SHOWN = 300
 _Advance = Callable[[int], None]
@@ -60,6 +66,8 @@ class Endpoint:
     def problem(self, reply: Reply, what: str) -> FinbackError:
         """The error for an answer that is not the one hoped for: F205 refused, F206 not there, F207 anything else."""
         said = _said(reply)
+        if is_page(reply):
+            said = f"a web page with status {reply.status}, as of a proxy or firewall on the way"
         if reply.status in (401, 403):
             return refused(self.base, f"{what}{': ' + said if said else ''}")
         if reply.status == 404:
@@ -68,11 +76,22 @@ class Endpoint:
                 f"{urlsplit(self.base).netloc} has no {what}" + (f": {said}" if said else ""),
                 help="check name and tag; many registries say the same of what one may not see: `finback login`",
             )
+        where = f"{redacted(reply.url)}: " if reply.url else ""
+        if reply.status == 400 and b"HTTPS" in reply.body and self.base.startswith("http:"):
+            # As nginx and Go's servers say it.
+            return error(
+                "F210",
+                f"{where}the registry speaks TLS, and was asked without",
+                help=f"leave `--insecure {self.base}` out; with https:// its certificate is not checked",
+            )
+        if reply.status == 511:
+            # Source: RFC 6585, section 6.
+            message = f"{where}this network asks for a login before it lets anything through"
+            return error("F200", message, help="log in with a browser")
         advice = "try again later; if it stays so, ask who runs the registry"
         if reply.status == 429:
             advice = "wait; many registries let those do more who are known (`finback login`), and a mirror may help"
-        where = f"{redacted(reply.url)}: " if reply.url else ""
-        message = f"{where}the registry answered {reply.status}{': ' + said if said else ''}"
+        message = f"{where}the registry answered {reply.status}{': ' + said if said else ''}{_asked_wait(reply)}"
         return error("F207", message, help=advice)
 
 
@@ -90,7 +109,7 @@ class Registry:
         """The manifest or index that a tag or digest names, checked against the digest.
 
         Raises:
-            FinbackError: F170 and F173 as `manifest.read`; F205 refused, F206 not there, F207 misunderstood, F301
+            FinbackError: F170 as `manifest.read`; F205 refused, F206 not there, F207 misunderstood, F301
                 other bytes than *reference* names, F302 too large; F201 to F204 as `Client.ask`.
 
         """
@@ -113,6 +132,15 @@ class Registry:
 
         """
         self._first(lambda endpoint: _download(endpoint, repository, blob, store, advance))
+
+    def small(self, repository: str, blob: Descriptor) -> bytes:
+        """The bytes of a blob that is no larger than a manifest may be; they are not kept.
+
+        Raises:
+            FinbackError: as `document`.
+
+        """
+        return self._first(lambda endpoint: _small(endpoint, repository, blob))
 
     def referrers(self, repository: str, subject: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """What says that it is about *subject*: by the API, or by the tag that stands in for it.
@@ -164,20 +192,38 @@ class Registries:
         self._clients: dict[Security, Client] = {}
         self._open: dict[str, Registry] = {}
         self._gate = threading.Lock()
+        self._telling = threading.Lock()
 
     def get(self, name: str) -> Registry:
         """The registry that references call *name*."""
         with self._gate:
             if name not in self._open:
                 mirrors = tuple(self._endpoint(m, urlsplit(m).netloc) for m in self._network.mirrors(name))
-                self._open[name] = Registry(name, self._endpoint(self._network.base(name), name), mirrors, self._emit)
+                self._open[name] = Registry(name, self._endpoint(self._base(name), name), mirrors, self._emit)
             return self._open[name]
+
+    def _base(self, name: str) -> str:
+        """The address of a registry. On this machine one without TLS is found out, as Docker does it."""
+        base = self._network.base(name)
+        if not self._network.may_be_plain(name):
+            return base
+        client = Client(BRIEF, self._network.security(name))
+        for scheme in ("https", "http"):
+            with suppress(FinbackError):
+                client.ask(Request(url=f"{scheme}://{name}/v2/"), limit=CHUNK)
+                return f"{scheme}://{name}"
+        return base
 
     def _endpoint(self, base: str, key: str) -> Endpoint:
         security = self._network.security(urlsplit(base).netloc)
         if security not in self._clients:
-            self._clients[security] = Client(self._patience, security, REMEDY)
+            self._clients[security] = Client(self._patience, security, REMEDY, UNENCRYPTED, self._tell)
         return Endpoint(base, self._clients[security], self._credentials, key)
+
+    def _tell(self, event: Event) -> None:
+        """Several threads may wait at a time."""
+        with self._telling:
+            self._emit(event)
 
 
 def pull_scope(repository: str) -> str:
@@ -198,7 +244,7 @@ def _document(endpoint: Endpoint, repository: str, reference: str | Digest) -> D
             f"{urlsplit(endpoint.base).netloc} gave other bytes for {repository}@{reference}",
             help="the registry, or something between it and you, is faulty or hostile",
         )
-    found = manifest.read(reply.body, reply.headers.get("Content-Type", ""))
+    found = manifest.read(reply.body, reply.headers.get("Content-Type", ""), of=GIVEN)
     return replace(found, digest=reference) if isinstance(reference, Digest) else found
 
 
@@ -214,6 +260,17 @@ def _download(endpoint: Endpoint, repository: str, blob: Descriptor, store: Stor
                 raise
         else:
             return
+
+
+def _small(endpoint: Endpoint, repository: str, blob: Descriptor) -> bytes:
+    what = f"blob {blob.digest} of {repository}"
+    request = Request(url=endpoint.url(f"{repository}/blobs/{blob.digest}"))
+    reply = endpoint.ask(request, pull_scope(repository), limit=manifest.LIMIT)
+    if reply.status != 200:
+        raise endpoint.problem(reply, what)
+    if len(reply.body) != blob.size or _digest(reply.body, blob.digest.algorithm) != blob.digest:
+        raise error("F301", f"{what} has other bytes than its digest says", help="the registry is faulty or hostile")
+    return reply.body
 
 
 def _ingest(endpoint: Endpoint, repository: str, blob: Descriptor, store: Store, advance: _Advance) -> None:
@@ -250,7 +307,7 @@ def _referrers(endpoint: Endpoint, repository: str, subject: Digest, kind: str) 
     request = Request(url=url, headers={"Accept": manifest.INDEX})
     reply = endpoint.ask(request, pull_scope(repository), limit=manifest.LIMIT)
     if reply.status == 200:
-        found = manifest.read(reply.body, manifest.INDEX)
+        found = manifest.read(reply.body, manifest.INDEX, of=GIVEN)
     elif reply.status == 404:
         try:
             found = _document(endpoint, repository, fallback_tag(subject))
@@ -270,6 +327,14 @@ def fallback_tag(subject: Digest) -> str:
     Source: distribution specification 1.1, "Referrers Tag Schema".
     """
     return f"{subject.algorithm[:32]}-{subject.encoded[:64]}"
+
+
+def _asked_wait(reply: Reply) -> str:
+    """How long it asks to wait, which was too long."""
+    seconds = retry_after(reply.headers.get("Retry-After", ""))
+    if not seconds or seconds < MINUTE:
+        return ""
+    return f" (it asks to wait {seconds / MINUTE:.0f} minutes)"
 
 
 def _said(reply: Reply) -> str:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def _take(found: Files, name: str, platform: Platform, store: Store) -> Digest:
-    from finback.oci import docker_archive
+    from finback.oci import local_image
 
-    return docker_archive.take(found, name, platform, store)
+    return local_image.take(found, name, platform, store)
 
 
 SOURCE = ImageSource(open=lambda around: PlaceCatalogue(around, _take))

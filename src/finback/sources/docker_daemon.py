@@ -21,12 +21,12 @@ class DaemonCatalogue:
         """The image that *wanted* names.
 
         Raises:
-            FinbackError: F188, the daemon has no such image; as `docker.save` and `docker_archive.take`; F603, the lock
+            FinbackError: F188, the daemon has no such image; as `docker.save` and `local_image.take`; F603, the lock
                 pins another image.
 
         """
         from finback.host import docker
-        from finback.oci import docker_archive, files
+        from finback.oci import files, local_image
 
         given = located.parse(wanted.reference)
         reference = Reference.parse(given.place) if isinstance(given, located.Located) else given
@@ -38,7 +38,7 @@ class DaemonCatalogue:
                 path = scratch / "image.tar"
                 docker.save(reference.familiar, path)
                 found = files.archive(path, f"image {reference.familiar} of the local daemon")
-                return docker_archive.take(found, "", wanted.platform, store)
+                return local_image.take(found, "", wanted.platform, store)
 
         return answer(wanted, reference.tag, store, take)
 

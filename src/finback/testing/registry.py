@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
@@ -56,10 +57,20 @@ class Repository:
 
 
 class FakeRegistry:
-    """A registry that runs while its `with` block does. `host` is what references begin with."""
+    """A registry that runs while its `with` block does, on a port of *address*. `host` is what references begin with.
+
+    Raises:
+        OSError: this machine does not have the address.
+
+    """
 
     def __init__(
-        self, access: Access | None = None, *, referrers: bool = True, certificate: tuple[str, str] | None = None
+        self,
+        access: Access | None = None,
+        *,
+        referrers: bool = True,
+        certificate: tuple[str, str] | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.access = access or Access()
         self.referrers = referrers
@@ -69,7 +80,7 @@ class FakeRegistry:
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
         self.gate = threading.RLock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = (_Server6 if ":" in address else _Server)((address, 0), _Handler)
         self._server.registry = self
         self._scheme = "http"
         if certificate:
@@ -82,7 +93,8 @@ class FakeRegistry:
     @property
     def host(self) -> str:
         """`127.0.0.1:PORT`."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        address, port = self._server.server_address[:2]
+        return f"[{address!s}]:{port}" if ":" in str(address) else f"{address!s}:{port}"
 
     @property
     def url(self) -> str:
@@ -144,6 +156,10 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no matter here."""
         del request, client_address
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -36,7 +36,7 @@ def platform(text: str) -> dict[str, str]:
 
 
 def index(*platforms: str) -> manifest.Document:
-    entries = [{**D, "size": n, "platform": platform(p)} for n, p in enumerate(platforms)]
+    entries = [{**D, "mediaType": MANIFEST, "size": n, "platform": platform(p)} for n, p in enumerate(platforms)]
     return manifest.read(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode())
 
 
@@ -51,7 +51,7 @@ def test_any_json_is_a_manifest_or_an_error(value: Any) -> None:
         for descriptor in (*found.layers, *found.manifests):
             assert descriptor.size >= 0
             json.dumps(descriptor.written())
-    assert codes <= {"F170", "F173"}
+    assert codes <= {"F170"}
 
 
 @given(st.binary(max_size=100))
@@ -104,18 +104,31 @@ def test_what_is_no_manifest_is_refused(change: dict[str, Any]) -> None:
     assert failure.value.diagnostics[0].code == "F170"
 
 
-def test_foreign_layers_are_refused_with_the_reason() -> None:
-    layer = {**D, "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"}
-    body = {"schemaVersion": 2, "mediaType": MANIFEST, "config": D, "layers": [layer]}
-    with pytest.raises(FinbackError) as failure:
-        manifest.read(json.dumps(body).encode())
-    assert failure.value.diagnostics[0].code == "F173"
-
-
-def test_an_attestation_is_no_image() -> None:
-    note = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
-    body = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [{**D, **note}, {**D, "size": 7}]}
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}},
+        {"platform": {"os": "unknown", "architecture": "unknown"}},
+        {"artifactType": "application/spdx+json"},
+        {"mediaType": "application/xml"},
+    ],
+)
+def test_what_is_said_of_an_image_is_no_image(other: dict[str, Any]) -> None:
+    entry = {**D, "mediaType": MANIFEST}
+    body = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [{**entry, **other}, {**entry, "size": 7}]}
     assert manifest.choose(manifest.read(json.dumps(body).encode()), Platform(), "x").size == 7
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (("linux", "x86_64", ""), "linux/amd64"), (("", "aarch64", "8"), "linux/arm64/v8"),
+        (("linux", "armhf", ""), "linux/arm/v7"), (("linux", "arm", "7"), "linux/arm/v7"),
+        (("windows", "amd64", ""), "windows/amd64"), (("linux", "riscv64", ""), "linux/riscv64"),
+    ],
+)  # fmt: skip
+def test_spellings_of_platforms(said: tuple[str, str, str], meant: str) -> None:
+    assert str(manifest.platform(*said)) == meant
 
 
 def test_the_closest_rule_decides() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import json
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 
 from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
-from finback.ground.event import Warned
+from finback.ground.event import Started, Warned
+from finback.host.store import Store
 from finback.oci.credentials import Credential
 from finback.oci.manifest import INDEX, LIMIT, MANIFEST
-from finback.oci.network import Rule
+from finback.oci.network import Network, Rule
 from finback.testing import fault
 from finback.testing.fault import Change, Fault
 from finback.testing.registry import Access, FakeRegistry
@@ -88,7 +90,16 @@ def test_faults_that_pass_end_in_success(world: World, pattern: str, change: Cha
         (BLOB, fault.slow(0.1), "F201"),
         (MANIFESTS + "1", fault.status(404), "F206"),
         (MANIFESTS + "1", fault.replaced(b'{"x":"' + b"a" * LIMIT + b'"}', MANIFEST), "F302"),
-        (MANIFESTS + "1", fault.replaced(b"<html>", "text/html"), "F170"),
+        (MANIFESTS + "1", fault.replaced(b"<html>", "text/html"), "F200"),
+        (MANIFESTS + "1", fault.replaced(b"\n <!DOCTYPE html><p>Log in", "text/html; charset=utf-8"), "F200"),
+        (BLOB, fault.replaced(b"<html>Log in", "text/html"), "F200"),
+        (MANIFESTS + "1", fault.replaced(b"<html>", MANIFEST), "F170"),
+        (MANIFESTS + "1", fault.status(511), "F200"),
+        (MANIFESTS + "1", fault.status(204), "F207"),
+        (BLOB, fault.status(204), "F207"),
+        (MANIFESTS + "1", fault.status(429, Retry_After="100000"), "F207"),
+        (BLOB, fault.status(503, Retry_After="100000"), "F207"),
+        (MANIFESTS + "1", fault.truncated, "F170"),
         (MANIFESTS + "1", fault.replaced(b"[" * 100_000, MANIFEST), "F170"),
         (MANIFESTS + "1", fault.redirect("file:///etc/passwd"), "F202"),
         (MANIFESTS + "1", fault.redirect("/v2/a/manifests/1"), "F202"),
@@ -105,6 +116,15 @@ def test_faults_that_pass_end_in_success(world: World, pattern: str, change: Cha
         "manifest 404",
         "huge manifest",
         "HTML",
+        "HTML page",
+        "HTML blob",
+        "no HTML",
+        "login needed",
+        "manifest 204",
+        "blob 204",
+        "wait a day",
+        "blob wait a day",
+        "half a manifest",
         "deep JSON",
         "redirect to a file",
         "redirects in a circle",
@@ -163,6 +183,81 @@ def test_retry_after_is_honoured(world: World, monkeypatch: pytest.MonkeyPatch) 
     world.patience = type(world.patience)(longest_pause=60)
     world.pull("a:1")
     assert waits == [7.0, pytest.approx(0.9)]
+
+
+@pytest.mark.parametrize("pattern", [MANIFESTS, BLOB])
+def test_a_long_wait_is_an_error_at_once_and_a_short_one_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    from finback.host import web
+
+    waits: list[float] = []
+    monkeypatch.setattr(web.time, "sleep", waits.append)
+    world.registry.put_image("a", "1", LAYERS)
+    hit = Fault(pattern, fault.status(429, Retry_After="7200"), 2)
+    world.registry.faults.append(hit)
+    world.patience = type(world.patience)(longest_pause=60)
+    with pytest.raises(FinbackError, match="asks to wait 120 minutes") as failure:
+        world.pull("a:1")
+    assert (codes(failure), waits) == (["F207"], [])
+    world.registry.faults[:] = [Fault(pattern, fault.status(503, Retry_After="30"))]
+    world.pull("a:1")
+    assert waits == [30.0]
+    titles = [e.title for e in world.events if isinstance(e, Started)]
+    assert f"{world.registry.host} asks to wait 30 s (status 503)" in titles
+
+
+def test_a_registry_on_this_machine_needs_no_tls(world: World) -> None:
+    world.registry.put_image("a", "1", LAYERS)
+    world.rules = ()
+    world.pull("a:1")
+    assert whole(world)
+    world.rules = (Rule(pattern="*", insecure="tls"),)
+    with pytest.raises(FinbackError) as failure:
+        world.pull("a:2")
+    assert codes(failure)[0] in ("F201", "F210"), "what is asked for by a rule is done"
+
+
+@pytest.mark.parametrize(
+    ("registry", "here"),
+    [
+        ("localhost", True), ("localhost:5000", True), ("127.0.0.1:5000", True), ("127.9.9.9", True),
+        ("[::1]:5000", True), ("[::1]", True), ("10.0.0.1:5000", False), ("localhost.example", False),
+        ("[fd00::1]:5000", False), ("docker.io", False), ("127.0.0.1.example:5000", False),
+    ],
+)  # fmt: skip
+def test_which_registries_are_on_this_machine(registry: str, here: bool) -> None:
+    assert Network().may_be_plain(registry) == here
+    assert bool(Network().security(registry).unchecked) == here
+    assert not Network((Rule(pattern=registry, insecure="http"),)).may_be_plain(registry)
+
+
+def test_a_registry_by_its_address_of_ipv6(store: Store, tmp_path: Path) -> None:
+    try:
+        registry = FakeRegistry(address="::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with registry:
+        registry.put_image("a", "1", LAYERS)
+        world = World(registry, store, tmp_path)
+        world.rules = ()
+        assert registry.host.startswith("[::1]:")
+        world.pull("a:1")
+        assert whole(world)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "application/json", "text/plain; charset=utf-8", "application/octet-stream"]
+)
+def test_a_registry_that_does_not_say_what_it_sends(world: World, media_type: str) -> None:
+    """As one behind a plain web server, whose manifests have no `mediaType`, which is optional."""
+    made = world.registry.put_image("a", "1", LAYERS)
+    body = json.loads(world.registry.repository("a").manifests[made["digest"]][1])
+    body.pop("mediaType", None)
+    world.registry.faults.append(Fault(MANIFESTS, fault.replaced(json.dumps(body).encode(), media_type), 99))
+    pulled = world.pull("a:1")
+    assert pulled.manifest.media_type == MANIFEST
+    assert all(world.store.has(layer.digest) for layer in pulled.manifest.layers)
 
 
 def test_a_descriptor_that_lies_about_the_size(world: World) -> None:
@@ -421,8 +516,16 @@ def test_a_mirror_can_lie_about_nothing_that_is_pinned(world: World) -> None:
 def test_a_proxy_from_the_environment_is_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.registry.put_image("a", "1", LAYERS)
     monkeypatch.setenv("http_proxy", world.registry.url)
+    elsewhere = world.registries.get("registry.invalid")
     with pytest.raises(FinbackError):
-        world.pull("a:2")
-    assert world.registry.seen[-1].path.startswith(world.registry.url)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+        elsewhere.document("a", "2")
+    assert world.registry.seen[-1].path.startswith("http://registry.invalid/v2/a/")
+    seen = len(world.registry.seen)
+    monkeypatch.setenv("no_proxy", "other.test, .invalid")
+    with pytest.raises(FinbackError) as failure:
+        world.registries.get("registry.invalid").document("a", "1")
+    assert (codes(failure), len(world.registry.seen)) == (["F201"], seen)
+    # This machine is never behind a proxy.
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     world.pull("a:1")

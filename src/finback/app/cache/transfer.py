@@ -113,7 +113,7 @@ def write(what: Export, out: BinaryIO, workspace: Workspace) -> None:
     """
     store = workspace.store
     document = manifest.read(store.read(what.digest, manifest.LIMIT), what.media_type)
-    for _ in range(layout.DEPTH):
+    for _ in range(manifest.DEPTH):
         if not document.is_index:
             break
         entry = manifest.choose(document, what.platform, what.name)

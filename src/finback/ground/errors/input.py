@@ -130,7 +130,7 @@ ROOT_NOT_WRITABLE = Code("F167", "The system cannot be written as this file syst
 
 # Registries, layouts and archives
 
-BAD_MANIFEST = Code("F170", "The registry's answer is not a manifest or configuration that finback reads")
+BAD_MANIFEST = Code("F170", "A manifest, index or configuration cannot be read")
 NO_PLATFORM = Code("F171", "The image has no variant for this platform")
 INDEX_TOO_DEEP = Code("F172", "Image indexes contain each other too deeply")
 LAYER_NOT_DISTRIBUTED = Code("F173", "A layer may not be distributed by registries")

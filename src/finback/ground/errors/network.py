@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from finback.ground.errors.code import Code
 
+WEB_PAGE = Code(
+    "F200",
+    "A web page came in the place of what was asked for",
+    "A captive portal, a proxy or a firewall answers instead of the server, or the address is that of a web site. Log "
+    "in to the network with a browser, or check the proxy.",
+)
 UNREACHABLE = Code("F201", "The server cannot be reached", "Check the network and any proxy.")
 BAD_ANSWER = Code("F202", "The server answered with an error, or with a redirection that cannot be followed")
 BAD_URL = Code("F203", "The text is not a URL", "Write one like http://HOST/PATH.")
@@ -22,3 +28,8 @@ NOT_IN_REGISTRY = Code(
 REGISTRY_FAULT = Code("F207", "The registry's answer contradicts its protocol")
 BAD_CREDENTIALS = Code("F208", "The stored credentials, or the helper that keeps them, cannot be used")
 UPLOAD_FAILED = Code("F209", "The data does not get through to the registry")
+TLS_ON_ONE_SIDE = Code(
+    "F210",
+    "The server does not speak TLS though it was asked with it, or the other way round",
+    "`--insecure http://HOST` speaks to a registry without TLS. Registries on this machine need no option.",
+)
