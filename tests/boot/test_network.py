@@ -60,7 +60,7 @@ def test_networks_of_cni_plug_ins(tmp_path: Path) -> None:
 
 
 def test_metadata_of_discs_and_clouds(tmp_path: Path) -> None:
-    assert "41 of 41 hold" in holds(tmp_path, "metadata")
+    assert "44 of 44 hold" in holds(tmp_path, "metadata")
 
 
 def test_nobody_answers(tmp_path: Path) -> None:

@@ -24,7 +24,11 @@ EC2 = {
     "/latest/meta-data/placement/availability-zone": "moon-1a",
     "/latest/meta-data/public-keys/": "0=me",
     "/latest/meta-data/public-keys/0/openssh-key": KEY.format("aws"),
-    "/latest/user-data": "#cloud-config\nhostname: from-cloud-config\nruncmd: [ls]\n",
+    "/latest/user-data": (
+        "#cloud-config\r\nhostname: from-cloud-config # its name\r\nruncmd: [ls]\r\nusers:\r\n  - name: me\r\n"
+        f"    ssh_authorized_keys: ['from=\"10.0.0.0/8\" {KEY.format('of-user-data')}']\r\n"
+        "write_files:\r\n  - {path: /etc/app/from-cloud, content: of aws, owner: '65534', permissions: '0640'}\r\n"
+    ),
 }
 GCP = {
     "/computeMetadata/v1/instance/id": "42",
