@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from finback.ground.paths import StrPath
 from finback.ground.plugin import Registry
 from finback.host.process import Command
 
@@ -17,8 +18,8 @@ from finback.host.process import Command
 class Disk:
     """A disk of the machine."""
 
-    path: Path | None = None
-    """None: a file in the machine's state folder."""
+    path: StrPath | None = None
+    """None: a file in the machine's state folder. A `Path` when it is read."""
     size: int | None = None
     """Bytes to make it with, when it is not there."""
     format: str = ""
@@ -27,6 +28,10 @@ class Disk:
     """`virtio`, `sata`, `nvme`, `scsi`, or `cdrom`: a drive with a disc in it."""
     serial: str = ""
     """Its serial number, 20 characters at the most. Default: `disk` and its place."""
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            object.__setattr__(self, "path", Path(self.path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from finback.backends import Disk, Forward
 from finback.backends.qemu import card_address
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit, silent
+from finback.ground.paths import StrPath
 from finback.host import clock, probe
 from finback.vm.machine import VM, Result
 from finback.vm.network import Network
@@ -147,13 +148,13 @@ class Node:
         limit = clock.monotonic() + timeout
         while not holds():
             if not self.vm.alive:
-                raise error("F704", f"{self.name} has ended", help=f"see {self.vm.state / 'console.log'}")
+                raise error("F704", f"{self.name} has ended", help=f"see {self.vm.folder / 'console.log'}")
             if clock.monotonic() >= limit:
                 said = seen()
                 raise error(
                     "F703",
                     f"{self.name}: waited {timeout:.0f} s for {what}{': ' + said if said else ''}",
-                    help=f"see {self.vm.state / 'console.log'}",
+                    help=f"see {self.vm.folder / 'console.log'}",
                 )
             clock.sleep(INTERVAL)
 
@@ -177,9 +178,9 @@ class Lab:
 
     """
 
-    def __init__(self, folder: Path, accelerator: str = "auto", emit: Emit = silent) -> None:
+    def __init__(self, folder: StrPath, accelerator: str = "auto", emit: Emit = silent) -> None:
         self.nodes: list[Node] = []
-        self._folder = folder.absolute()
+        self._folder = Path(folder).absolute()
         self._accelerator = accelerator
         self._workspace = Workspace(emit=emit)
         self._built: dict[Path, Path] = {}
@@ -196,7 +197,7 @@ class Lab:
     def node(
         self,
         name: str,
-        system: Path,
+        system: StrPath,
         *,
         memory: int = 512,
         ports: Sequence[int] = (),
@@ -219,7 +220,8 @@ class Lab:
         self.nodes.append(Node(name=name, vm=vm, address=f"{NETWORK}.{number}"))
         return self.nodes[-1]
 
-    def _image(self, system: Path) -> Path:
+    def _image(self, system: StrPath) -> Path:
+        system = Path(system)
         if system.suffix not in (".yml", ".yaml"):
             return system
         system = system.absolute()

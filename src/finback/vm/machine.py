@@ -21,6 +21,7 @@ from finback.backends.qemu import CONSOLE
 from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import silent
+from finback.ground.paths import StrPath
 from finback.host import child, clock, file, probe
 from finback.vm.event import Event, events
 from finback.vm.network import Network
@@ -59,9 +60,9 @@ class Result:
 class VM:
     """A machine: its definition. Two with the same state folder are the same machine."""
 
-    image: Path
+    image: StrPath
     """What its image is called, as for `finback run`: `web` for web-kernel and web-initrd.img, or a disk's file."""
-    state: Path
+    state: StrPath
     """Folder for its logs, sockets, disks and identity. It stays when the machine has ended."""
     memory: int = 1024
     """MiB."""
@@ -86,8 +87,17 @@ class VM:
     reboot: bool = True
     """A restart of the guest restarts it; otherwise it ends the machine."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", Path(self.image))
+        object.__setattr__(self, "state", Path(self.state))
+
+    @property
+    def folder(self) -> Path:
+        """The state folder, as an absolute path."""
+        return Path(self.state).absolute()
+
     @classmethod
-    def attach(cls, state: Path) -> VM:
+    def attach(cls, state: StrPath) -> VM:
         """The machine whose state folder is *state*, whoever started it by this library, running or not.
 
         Raises:
@@ -95,7 +105,7 @@ class VM:
 
         """
         try:
-            body: dict[str, Any] = strict_json.plain(file.read(state / DEFINITION, limit=RECORD_LIMIT))
+            body: dict[str, Any] = strict_json.plain(file.read(Path(state) / DEFINITION, limit=RECORD_LIMIT))
             data = body.pop("data")
             return cls(
                 image=Path(body.pop("image")),
@@ -127,13 +137,13 @@ class VM:
         control.forget_snapshots(self._running())
         body = {**asdict(self), "data": None if self.data is None else self.data.hex()}
         del body["state"]
-        with file.writing(self.state / DEFINITION) as out:
+        with file.writing(self.folder / DEFINITION) as out:
             out.write(json.dumps(body, default=str).encode())
 
     def _request(self) -> run.Request:
         form = "qcow2" if self.snapshots else "raw"
         return run.Request(
-            prefix=self.image,
+            prefix=Path(self.image),
             architecture=self.architecture,
             memory=self.memory,
             cpus=self.cpus,
@@ -142,7 +152,7 @@ class VM:
             networking=self.networking,
             accelerator=self.accelerator,
             data=self.data,
-            state=self.state,
+            state=self.folder,
             reboot=self.reboot,
             switches=tuple(n.socket for n in self.networks),
             slots=self.slots,
@@ -150,27 +160,27 @@ class VM:
         )
 
     def _running(self) -> Running:
-        found = machines.load(self.state)
+        found = machines.load(self.folder)
         if found is None:
-            raise error("F527", f"the machine in {self.state} does not run", help="start it")
+            raise error("F527", f"the machine in {self.folder} does not run", help="start it")
         return found
 
     @property
     def alive(self) -> bool:
         """Whether it runs, or stands still; not ended."""
-        found = machines.load(self.state)
+        found = machines.load(self.folder)
         return found is not None and found.alive
 
     @property
     def status(self) -> str:
         """QEMU's word for how it is: `running`, `paused`, ...; "ended" when there is no process."""
-        found = machines.load(self.state)
+        found = machines.load(self.folder)
         return (control.state(found) if found is not None and found.alive else "") or "ended"
 
     @property
     def pid(self) -> int:
         """Its process; 0 when it has ended."""
-        found = machines.load(self.state)
+        found = machines.load(self.folder)
         return found.pid if found is not None else 0
 
     def stop(self, timeout: float = 30) -> str:
@@ -183,7 +193,7 @@ class VM:
             FinbackError: F531, the process can't be ended.
 
         """
-        found = machines.load(self.state)
+        found = machines.load(self.folder)
         return "gone" if found is None else machines.stop(found, timeout)
 
     def kill(self) -> None:
@@ -320,7 +330,7 @@ class VM:
 
     def console(self) -> str:
         """What its console has shown since it was started."""
-        return expectations.console(Running(name="", uuid="", started=0, state=self.state, sockets=self.state))
+        return expectations.console(Running(name="", uuid="", started=0, state=self.folder, sockets=self.folder))
 
     def services(self) -> dict[str, ServiceStatus]:
         """How its services stand."""
@@ -375,7 +385,7 @@ class VM:
     def on_console(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Call *callback* with each line that the console has shown and shows, in a thread; what ends that."""
         over = threading.Event()
-        path = self.state / CONSOLE
+        path = self.folder / CONSOLE
 
         def follow() -> None:
             seen = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from finback.ground.paths import StrPath
 from finback.host import environment, folder, switch
 
 
@@ -20,12 +21,16 @@ class Network:
     """
 
     name: str
-    folder: Path | None = None
+    folder: StrPath | None = None
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            object.__setattr__(self, "folder", Path(self.folder))
 
     @property
     def socket(self) -> Path:
         """Where machines are plugged in. The path is short, whatever the folder's is."""
-        word = f"{self.folder.absolute() if self.folder else ''}\0{self.name}"
+        word = f"{Path(self.folder).absolute() if self.folder else ''}\0{self.name}"
         return environment.runtime_folder() / f"net-{sha256(word.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
 
     @contextmanager

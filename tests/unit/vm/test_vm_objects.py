@@ -290,3 +290,27 @@ def test_nodes_of_a_lab_have_addresses_in_their_order(tmp_path: Path) -> None:
     assert one.vm.state == tmp_path / "one"
     assert one.vm.ports == (Forward(host=0, guest=80),)
     lab.stop()
+
+
+def test_paths_may_be_strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    vm = VM(image="web", state="m", disks=(Disk(path="d.img"),), networks=(Network(name="n", folder="f"),))
+    assert vm == VM(
+        image=Path("web"),
+        state=Path("m"),
+        disks=(Disk(path=Path("d.img")),),
+        networks=(Network(name="n", folder=Path("f")),),
+    )
+    assert vm.folder == tmp_path / "m"
+    assert vm.networks[0].socket == Network(name="n", folder=tmp_path / "f").socket
+    assert vm._request().prefix == Path("web")
+    assert not vm.alive
+    for state in ("m", tmp_path / "m"):
+        with pytest.raises(FinbackError) as caught:
+            VM.attach(state)
+        assert code(caught) == "F527"
+    system = tmp_path / "image"
+    for folder, image in ((str(tmp_path), str(system)), (tmp_path, system)):
+        node = Lab(folder).node("one", image)
+        assert node.vm.folder == tmp_path / "one"
+        assert node.vm.image == system

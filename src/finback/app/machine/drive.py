@@ -17,7 +17,7 @@ def placed(disk: Disk, number: int, state: Path) -> Disk:
     """*disk* with an absolute path; one without a path lies in the state folder."""
     if disk.path is None:
         return replace(disk, path=state / f"disk{number or ''}.img")
-    return replace(disk, path=disk.path.absolute())
+    return replace(disk, path=Path(disk.path).absolute())
 
 
 def make(disk: Disk) -> None:
@@ -27,8 +27,8 @@ def make(disk: Disk) -> None:
         FinbackError: F528, it can't be made, or what is there may not be what it seems.
 
     """
-    path = disk.path
-    assert path is not None
+    assert disk.path is not None
+    path = Path(disk.path)
     if path.exists():
         if disk.format:
             return
