@@ -18,14 +18,21 @@ OUTCOMES = {
 @click.command("stop")
 @click.argument("name", required=False)
 @click.option(
-    "--timeout", type=click.FloatRange(0), default=30, show_default=True, help="Seconds that the guest has to stop."
+    "--timeout",
+    type=click.FloatRange(0),
+    help="Seconds that the guest has to stop. Default: what its services may take (`stop: {timeout}`), and 30 more.",
 )
 @click.option("--state", type=click.Path(path_type=Path), help="Its state folder, instead of NAME.")
-def COMMAND(name: str | None, timeout: float, state: Path | None) -> None:  # noqa: N802
+@click.pass_context
+def COMMAND(ctx: click.Context, name: str | None, timeout: float | None, state: Path | None) -> None:  # noqa: N802
     """Stop the machine NAME: its init is asked to power off; its process is ended when that takes too long."""
     from finback.app.machine import running as machine
+    from finback.app.machine import stopping
+    from finback.cli.options import open_workspace
 
     if name is None and state is None:
         raise click.UsageError("name the machine; finback ps lists them")
     found = machine.find(name or "", state)
-    _streams.note(f"{found.name} {OUTCOMES[machine.stop(found, timeout)]}")
+    with open_workspace(ctx) as workspace:
+        how = stopping.stop(found, timeout, workspace.emit)
+    _streams.note(f"{found.name} {OUTCOMES[how]}")

@@ -192,7 +192,7 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop(0 if kind is not None else 30)
+        self.stop(0 if kind is not None else None)
 
     def node(
         self,
@@ -249,8 +249,8 @@ class Lab:
         if done.status != 0:
             raise _unexpected(f"{node.name} gets no address", done)
 
-    def stop(self, timeout: float = 30) -> None:
-        """Stop all machines, each within *timeout* seconds."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop all machines, each within *timeout* seconds; without one, as `VM.stop`."""
         with ThreadPoolExecutor(max_workers=max(1, len(self.nodes))) as pool:
             for done in [pool.submit(n.vm.stop, timeout) for n in self.nodes]:
                 done.result()

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finback.app.machine import control, session
+from finback.app.machine import control, session, stopping
 from finback.app.machine import running as machines
 from finback.app.machine import start as run
 from finback.app.machine.running import Running
@@ -183,8 +183,10 @@ class VM:
         found = machines.load(self.folder)
         return found.pid if found is not None else 0
 
-    def stop(self, timeout: float = 30) -> str:
+    def stop(self, timeout: float | None = None) -> str:
         """End it: the guest is asked, and its process ended after *timeout* seconds.
+
+        Without a *timeout* the guest has as long as its services may take, and 30 seconds more.
 
         Returns:
             "stopped" when the guest went by itself, "ended" when its process was ended, "gone" when it was not running.
@@ -194,7 +196,7 @@ class VM:
 
         """
         found = machines.load(self.folder)
-        return "gone" if found is None else machines.stop(found, timeout)
+        return "gone" if found is None else stopping.stop(found, timeout, silent)
 
     def kill(self) -> None:
         """End it on the spot, as when its power fails.
@@ -206,7 +208,7 @@ class VM:
         machines.cut(self._running())
 
     @contextmanager
-    def run(self, timeout: float = 30) -> Iterator[VM]:
+    def run(self, timeout: float | None = None) -> Iterator[VM]:
         """Start it for a block, and stop it after that."""
         self.start()
         try:

@@ -8,7 +8,7 @@ started it was killed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -224,8 +224,10 @@ def find(name: str, state: Path | None = None) -> Running:
     return named[0]
 
 
-def stop(machine: Running, timeout: float) -> str:
+def stop(machine: Running, timeout: float, waiting: Callable[[], None] = lambda: None) -> str:
     """Stop *machine*: the guest is asked first, its process ended after *timeout* seconds. How it went.
+
+    *waiting* is called again and again while the guest has its time.
 
     Returns:
         "stopped" when the guest went by itself, "ended" when its process was ended, "gone" when it was not running.
@@ -239,7 +241,7 @@ def stop(machine: Running, timeout: float) -> str:
     child.until(lambda: machine.alive or _is_free(lock), GRACE)
     pid, how = machine.pid, "gone"
     if pid:
-        how = "stopped" if _asked(machine, pid, timeout) else "ended"
+        how = "stopped" if _asked(machine, pid, timeout, waiting) else "ended"
         if how == "ended":
             qmp.execute(machine.sockets / QMP_SOCKET, "quit", GRACE)
             child.gone(pid, machine.uuid, GRACE)
@@ -257,17 +259,25 @@ def _is_free(lock: Path) -> bool:
         return free
 
 
-def _asked(machine: Running, pid: int, timeout: float) -> bool:
+def _asked(machine: Running, pid: int, timeout: float, waiting: Callable[[], None]) -> bool:
     """Ask the guest to power off: by the line that its init reads, or by the power button. Whether it did."""
     end = clock.monotonic() + timeout
+
+    def gone(seconds: float) -> bool:
+        def holds() -> bool:
+            waiting()
+            return not child.is_ours(pid, machine.uuid)
+
+        return child.until(holds, seconds)
+
     while True:
         with told(machine, "poweroff") as heard:
-            if heard and child.gone(pid, machine.uuid, timeout / 2):
+            if heard and gone(timeout / 2):
                 return True
             qmp.execute(machine.sockets / QMP_SOCKET, "system_powerdown", GRACE)
             left = max(0.0, end - clock.monotonic())
             # A guest that has only begun hears neither: it is asked again.
-            if child.gone(pid, machine.uuid, left if heard else min(AGAIN, left)):
+            if gone(left if heard else min(AGAIN, left)):
                 return True
         if heard or clock.monotonic() >= end:
             return False
