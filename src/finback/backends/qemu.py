@@ -7,6 +7,7 @@ Source: QEMU's manual, "Invocation" and "System Emulation Guest Hardware".
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ TERMINALS = 2
 """Commands among them that have a terminal."""
 CONSOLE = "console.log"
 PID = "pid"
+RECORDER_PID = "recorder.pid"
 SWTPM, PASST = "swtpm", "passt"
 PASST_SOCKET, PASST_PID = "passt.sock", "passt.pid"
 TPM_SOCKET, TPM_PID, TPM_STATE = "tpm.sock", "tpm.pid", "tpm"
@@ -62,6 +64,11 @@ def slot(number: int) -> str:
 def session_socket(number: int) -> str:
     """The socket of a port that a command in the guest uses."""
     return f"shell{number}.sock"
+
+
+def pipe(name: str) -> str:
+    """The named pipe to what writes the file *name*."""
+    return f"{name}.pipe"
 
 
 def machine_command(machine: Machine) -> Command:
@@ -145,7 +152,7 @@ def _attached(name: str, kind: str, bus: str, options: str = "", serial: str = "
 
 
 def _console(machine: Machine) -> list[str]:
-    log = _escaped(str(machine.state / CONSOLE))
+    log = _escaped(str(machine.state / pipe(CONSOLE)))
     if not machine.foreground:
         return _serial(machine, f"file,id=console,path={log},append=on")
     # mux: the console and QEMU's monitor share the terminal, Ctrl-A C goes between them, Ctrl-A X leaves.
@@ -172,7 +179,7 @@ def _channels(machine: Machine, bus: str) -> list[str]:
         "-mon", "chardev=watch,mode=control",
         "-device", f"virtio-serial-{bus}",
         # The guest's boot timeline, a JSON object a line.
-        "-chardev", f"file,id=events,path={_escaped(str(machine.state / EVENTS))},append=on",
+        "-chardev", f"file,id=events,path={_escaped(str(machine.state / pipe(EVENTS)))},append=on",
         "-device", "virtserialport,chardev=events,name=finback.events",
         # What the host asks of the guest, a word a line.
         "-chardev", f"socket,id=control,path={control},server=on,wait=off",
@@ -270,7 +277,19 @@ def _tpm(machine: Machine) -> list[str]:
 
 
 def _companions(machine: Machine) -> tuple[Companion, ...]:
-    return (*((_swtpm(machine),) if machine.tpm else ()), *((_passt(machine),) if machine.networking == PASST else ()))
+    out = [_recorder(machine)]
+    if machine.tpm:
+        out.append(_swtpm(machine))
+    if machine.networking == PASST:
+        out.append(_passt(machine))
+    return tuple(out)
+
+
+def _recorder(machine: Machine) -> Companion:
+    """Keeps console and events, which come through pipes, in files of bounded length."""
+    word = str(machine.state)
+    argv = (sys.executable, "-m", "finback.host.recorder", word, RECORDER_PID, CONSOLE, EVENTS)
+    return Companion(command=Command(argv=argv), pid=machine.state / RECORDER_PID, word=word, state=machine.state)
 
 
 def _swtpm(machine: Machine) -> Companion:

@@ -88,12 +88,11 @@ def events(machine: Running, timeout: float) -> Iterator[Event]:
     try:
         while clock.monotonic() < limit:
             last = not machine.alive
-            reports = machine.events()
             # After a return to an earlier state there are fewer.
-            seen = min(seen, len(reports))
-            for report in reports[seen:]:
+            seen = min(seen, machine.reported())
+            for at, report in machine.placed(seen):
+                seen = at
                 yield Reported(at=machine.uptime, report=report)
-            seen = len(reports)
             while not came.empty():
                 yield came.get()
             if last:

@@ -22,7 +22,7 @@ from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import silent
 from finback.ground.paths import StrPath
-from finback.host import child, clock, file, probe
+from finback.host import child, clock, file, journal, probe
 from finback.vm.event import Event, events
 from finback.vm.network import Network
 
@@ -393,10 +393,8 @@ class VM:
             seen = 0
             while True:
                 last = over.is_set() or not self.alive
-                data = file.tail(path, seen)
-                whole, end, _ = data.rpartition(b"\n")
-                seen += len(whole) + len(end)
-                for line in whole.split(b"\n") if end else ():
+                for at, line in journal.lines(path, seen):
+                    seen = at
                     callback(line.decode("utf-8", "replace").rstrip("\r"))
                 if last:
                     return

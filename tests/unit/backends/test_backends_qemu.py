@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def argv(**changes: Any) -> str:
         ),
         ({"disks": (Disk(path=Path("/a")), Disk(path=Path("/b"), format="qcow2"))}, "id=disk1,format=qcow2,"),
         ({"discs": (Path("/c.iso"),)}, "if=none,id=disc0,readonly=on,format=raw,file=/c.iso"),
-        ({"foreground": True}, "stdio,id=console,mux=on,signal=off,logfile=/s/console.log,logappend=on"),
+        ({"foreground": True}, "stdio,id=console,mux=on,signal=off,logfile=/s/console.log.pipe,logappend=on"),
         (
             {"switches": (Path("/a"), Path("/b,c")), "networking": "none"},
             "addr.type=unix,addr.path=/b,,c -device virtio-net-pci,netdev=net2,mac=52:54:02:01:02:03",
@@ -64,8 +65,11 @@ def argv(**changes: Any) -> str:
         ({"slots": 2}, "-device pcie-root-port,id=slot1,chassis=2,slot=2"),
         ({"memory_file": Path("/m")}, "-blockdev driver=qcow2,node-name=memory,file.driver=file,file.filename=/m"),
         ({"disks": (Disk(path=Path("/a"), serial="x,y"),)}, "drive=disk0,serial=x,,y"),
-        ({"foreground": False}, "-chardev file,id=console,path=/s/console.log,append=on -serial chardev:console"),
-        ({}, "file,id=events,path=/s/events.jsonl,append=on -device virtserialport,chardev=events,name=finback.events"),
+        ({"foreground": False}, "-chardev file,id=console,path=/s/console.log.pipe,append=on -serial chardev:console"),
+        (
+            {},
+            "path=/s/events.jsonl.pipe,append=on -device virtserialport,chardev=events,name=finback.events",
+        ),
         ({}, "socket,id=control,path=/r/control.sock,server=on,wait=off -device virtserialport,chardev=control,"),
         ({}, "socket,id=qmp,path=/r/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"),
         ({"reboot": False}, "-no-reboot"),
@@ -99,7 +103,7 @@ def argv(**changes: Any) -> str:
             "-fw_cfg name=opt/io.systemd.credentials/token,file=/a,,b",
         ),
         ({"state": Path("/a,b")}, "-pidfile /a,b/pid"),
-        ({"state": Path("/a,b")}, "path=/a,,b/events.jsonl"),
+        ({"state": Path("/a,b")}, "path=/a,,b/events.jsonl.pipe"),
     ],
 )
 def test_the_command_line(changes: dict[str, Any], expected: str) -> None:
@@ -129,18 +133,17 @@ def test_every_chardev_and_drive_is_made_once_and_used(architecture: str, foregr
     made = re.findall(r"\bid=(\w+)", text)
     used = set(re.findall(r"(?:chardev[=:]|drive=|netdev=)(\w+)", text))
     assert sorted(made) == sorted(used)
-    assert BACKENDS.get("qemu").programs(machine(architecture=architecture)) == (text.split()[0],)
+    assert BACKENDS.get("qemu").programs(machine(architecture=architecture)) == (text.split()[0], sys.executable)
 
 
 def test_a_tpm_runs_beside_the_machine_and_ends_with_it() -> None:
     qemu = BACKENDS.get("qemu")
-    assert qemu.companions(machine()) == ()
-    assert qemu.programs(machine()) == ("qemu-system-x86_64",)
-    (found,) = qemu.companions(machine(tpm=True))
+    assert qemu.programs(machine()) == ("qemu-system-x86_64", sys.executable)
+    _, found = qemu.companions(machine(tpm=True))
     assert found is not None
     assert "--terminate" in found.command.argv
     assert found.word in found.command.argv
-    assert qemu.programs(machine(tpm=True)) == ("qemu-system-x86_64", "swtpm")
+    assert qemu.programs(machine(tpm=True)) == ("qemu-system-x86_64", sys.executable, "swtpm")
 
 
 def test_there_is_no_tpm_for_every_architecture() -> None:
@@ -152,11 +155,11 @@ def test_passt_runs_beside_the_machine_and_publishes_its_ports() -> None:
     forwards = (Forward(host=8080, guest=80), Forward(host=53, guest=5353, protocol="udp", address="0.0.0.0"))
     made = machine(networking="passt", forwards=forwards)
     qemu = BACKENDS.get("qemu")
-    (found,) = qemu.companions(made)
+    _, found = qemu.companions(made)
     text = " ".join(found.command.argv)
     assert text.endswith("--socket /r/passt.sock --pid /s/passt.pid -t 127.0.0.1/8080:80 -u 0.0.0.0/53:5353")
     assert found.word in found.command.argv
     assert "--runas" not in text
     assert "stream,id=net0,server=off,addr.type=unix,addr.path=/r/passt.sock " in " ".join(qemu.command(made).argv)
-    assert qemu.programs(made) == ("qemu-system-x86_64", "passt")
-    assert "--runas 0" in " ".join(qemu.companions(machine(networking="passt", root=True))[0].command.argv)
+    assert qemu.programs(made) == ("qemu-system-x86_64", sys.executable, "passt")
+    assert "--runas 0" in " ".join(qemu.companions(machine(networking="passt", root=True))[1].command.argv)

@@ -15,7 +15,7 @@ from finback.backends import Disk, Forward
 from finback.backends.qemu import EVENTS, MEMORY_NODE, QMP_SOCKET, slot
 from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
-from finback.host import file, folder, port, qmp
+from finback.host import file, folder, journal, port, qmp
 from finback.host.qmp import Monitor
 
 SECONDS = 20.0
@@ -161,7 +161,7 @@ def snapshot(machine: Running, name: str) -> None:
             "snapshot-save", {"tag": name, "vmstate": MEMORY_NODE, "devices": [MEMORY_NODE, *nodes]}, f"save-{name}"
         )
         known = snapshots(machine)
-        known[name] = {"reports": file.size(machine.state / EVENTS), "nodes": nodes}
+        known[name] = {"reports": machine.reported(), "nodes": nodes}
         _write(machine, known)
 
 
@@ -184,7 +184,7 @@ def revert(machine: Running, name: str) -> None:
         monitor.job(
             "snapshot-load", {"tag": name, "vmstate": MEMORY_NODE, "devices": [MEMORY_NODE, *nodes]}, f"load-{name}"
         )
-        file.truncate(machine.state / EVENTS, int(known["reports"]))
+        journal.cut(machine.state / EVENTS, int(known["reports"]))
 
 
 def snapshots(machine: Running) -> dict[str, Any]:

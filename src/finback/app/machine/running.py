@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app.machine.timeline import Report, parse
+from finback.app.machine.timeline import Report, parse_line
 from finback.backends import Forward
 from finback.backends.qemu import (
     CONSOLE,
@@ -26,6 +26,7 @@ from finback.backends.qemu import (
     PASST_SOCKET,
     PID,
     QMP_SOCKET,
+    RECORDER_PID,
     SESSIONS,
     TERMINALS,
     TPM_PID,
@@ -35,15 +36,15 @@ from finback.backends.qemu import (
 )
 from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
-from finback.host import child, clock, environment, file, folder, port, qmp
+from finback.host import child, clock, environment, file, folder, journal, port, qmp
 
 RECORD = "machine.json"
 LOCK = "lock"
 RECORD_LIMIT = 1 << 20
-EVENTS_LIMIT = 16 << 20
 # What a machine that is gone leaves behind and nobody needs: its logs stay.
 TRANSIENT = (
-    PID, QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET, TPM_PID, TPM_SOCKET, PASST_PID, PASST_SOCKET,
+    PID, RECORDER_PID, f"{CONSOLE}.pipe", f"{EVENTS}.pipe", QMP_SOCKET, CONTROL_SOCKET, EVENTS_SOCKET,
+    TPM_PID, TPM_SOCKET, PASST_PID, PASST_SOCKET,
     *(session_socket(n) for n in range(SESSIONS)), *(terminal_socket(n) for n in range(TERMINALS)),
 )  # fmt: skip
 # What each stronger way to end a process gets, in seconds.
@@ -67,17 +68,20 @@ class Running:
     @property
     def pid(self) -> int:
         """Its process, or 0 when there is none."""
+        return self._process(PID, self.uuid)
+
+    def _process(self, name: str, word: str) -> int:
         try:
-            text = file.read(self.state / PID, limit=64).decode("ascii", "replace").strip()
+            text = file.read(self.state / name, limit=64).decode("ascii", "replace").strip()
         except FinbackError:
             return 0
         number = int(text) if text.isdecimal() else 0
-        return number if child.is_ours(number, self.uuid) else 0
+        return number if child.is_ours(number, word) else 0
 
     @property
     def alive(self) -> bool:
-        """Whether its process is there."""
-        return bool(self.pid)
+        """Whether its process is there, or the one that writes down what it said last: then all of that can be read."""
+        return bool(self.pid or self._process(RECORDER_PID, str(self.state)))
 
     @property
     def uptime(self) -> float:
@@ -89,28 +93,35 @@ class Running:
         """The file with what its console has shown."""
         return self.state / CONSOLE
 
-    def events(self) -> tuple[Report, ...]:
-        """The boot timeline so far, as the guest reported it; a line that is still being written is left out."""
-        try:
-            text = file.read(self.state / EVENTS, limit=EVENTS_LIMIT).decode("utf-8", "replace")
-        except FinbackError:
-            return ()
-        return parse(text)
+    def placed(self, since: int = 0, until: int | None = None) -> list[tuple[int, Report]]:
+        """What the guest has reported between two positions, each report with the position after it.
+
+        A position is a number of bytes. A line that is still being written is left out.
+        """
+        found = ((at, parse_line(line)) for at, line in journal.lines(self.state / EVENTS, since, until))
+        return [(at, report) for at, report in found if report is not None]
+
+    def events(self, since: int = 0, until: int | None = None) -> tuple[Report, ...]:
+        """The boot timeline so far, as the guest reported it."""
+        return tuple(report for _, report in self.placed(since, until))
+
+    def reported(self) -> int:
+        """The position after what the guest has reported."""
+        return journal.end(self.state / EVENTS)
 
     def follow(self, timeout: float) -> Iterator[tuple[float, Report]]:
         """Reports as they come, with the seconds since the start at which each was seen here; for *timeout* seconds."""
         limit, seen = clock.monotonic() + timeout, 0
         while True:
             last = not self.alive
-            reports = self.events()
-            for report in reports[seen:]:
+            for at, report in self.placed(seen):
+                seen = at
                 yield self.uptime, report
-            seen = len(reports)
             if last or not child.until(self._more_than(seen), max(0.0, limit - clock.monotonic())):
                 return
 
     def _more_than(self, seen: int) -> Any:
-        return lambda: len(self.events()) > seen or not self.alive
+        return lambda: self.events(seen) or not self.alive
 
 
 def machines_folder() -> Path:
@@ -247,6 +258,8 @@ def stop(machine: Running, timeout: float, waiting: Callable[[], None] = lambda:
             child.gone(pid, machine.uuid, GRACE)
         if not child.end(pid, machine.uuid, GRACE):
             raise error("F531", f"process {pid} of {machine.name} can't be ended", help=f"end it: kill -9 {pid}")
+    # What it said last is still being written down.
+    child.until(lambda: not machine.alive, GRACE)
     with folder.locked(lock) as free:
         # Whoever holds it, the finback in the foreground, does the same now.
         if free:

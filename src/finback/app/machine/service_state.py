@@ -55,7 +55,7 @@ def service_states(reports: Iterable[Report], since: int = 0) -> dict[str, Servi
             before,
             state=state,
             since=report.uptime,
-            starts=before.starts + (report.event == "started"),
+            starts=before.starts + (report.times if report.event == "started" else 0),
             status=report.status if ended else before.status,
             been=before.been | {state},
             well=state if state in RUNNING else before.well,

@@ -218,7 +218,10 @@ def attend(request: Request, emit: Emit) -> tuple[int, Running]:
     machine = plan_machine(replace(request, detach=False), emit)
     with _prepared(machine, request) as running:
         try:
-            return child.foreground(BACKENDS.get(request.backend).command(machine)), running
+            status = child.foreground(BACKENDS.get(request.backend).command(machine))
+            # What it said last is still being written down.
+            child.until(lambda: not running.alive, machines.GRACE)
+            return status, running
         finally:
             machines.forget(running)
 

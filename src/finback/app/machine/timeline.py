@@ -13,9 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from finback.codec import strict_json
+from finback.ground.printable import printable_line
 
 WIDTH = 32
-NAME_LIMIT = 60
+NAME_LIMIT = 255
+# The length of a line that a guest may send.
+LINE_LIMIT = 4096
 # Marks a moment: the boot steps are over and the services are being started.
 SERVICES = ("init", "services")
 
@@ -30,6 +33,8 @@ class Report:
     name: str
     event: str
     status: int = 0
+    times: int = 1
+    """How many equal reports it stands for: older ones are not all kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +52,30 @@ class Step:
 
 def parse(text: str) -> tuple[Report, ...]:
     """The reports in *text*, in their order. The last line counts only when it is whole."""
-    found = (_report(line) for line in text.rpartition("\n")[0].splitlines())
+    found = (parse_line(line.encode("utf-8", "replace")) for line in text.rpartition("\n")[0].splitlines())
     return tuple(report for report in found if report is not None)
 
 
-def _report(line: str) -> Report | None:
+def parse_line(line: bytes) -> Report | None:
+    """The report in *line*; None when it is none."""
+    if len(line) > LINE_LIMIT:
+        return None
     try:
         value = strict_json.plain(line)
-        uptime, status = float(value["uptime"]), int(value.get("status", 0))
+        uptime, status, times = float(value["uptime"]), int(value.get("status", 0)), int(value.get("times", 1))
         words = [_clean(value[key]) for key in ("stage", "name", "event")]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    if not math.isfinite(uptime) or uptime < 0:
+    if not math.isfinite(uptime) or uptime < 0 or times < 1:
         return None
-    return Report(uptime=uptime, stage=words[0], name=words[1], event=words[2], status=status)
+    return Report(uptime=uptime, stage=words[0], name=words[1], event=words[2], status=status, times=times)
 
 
 def _clean(word: object) -> str:
     """*word* without what a terminal would act upon."""
     if not isinstance(word, str):
         raise TypeError
-    return "".join(c if c.isprintable() else "\ufffd" for c in word)[:NAME_LIMIT]
+    return printable_line(word[:NAME_LIMIT])
 
 
 def steps(reports: Iterable[Report]) -> list[Step]:
@@ -87,11 +95,12 @@ def steps(reports: Iterable[Report]) -> list[Step]:
         if key not in places:
             if report.event == "started":
                 places[key] = len(out)
-                out.append(Step(name=_label(report), begin=report.uptime, end=None, outcome="started"))
+                begun = Step(name=_label(report), begin=report.uptime, end=None, outcome="started", starts=report.times)
+                out.append(begun)
             continue
         place = places[key]
         if report.event == "started":
-            out[place] = replace(out[place], starts=out[place].starts + 1)
+            out[place] = replace(out[place], starts=out[place].starts + report.times)
             continue
         if report.event == "waiting":
             continue

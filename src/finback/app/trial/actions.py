@@ -10,7 +10,7 @@ from finback.app.machine import session
 from finback.app.trial import expectations
 from finback.app.trial.expectations import View
 from finback.ground.diagnostic import FinbackError
-from finback.host import child
+from finback.host import child, journal
 from finback.spec.expectation import Action
 
 # The guest ends the program that the runtime started; containerd's are children of a shim.
@@ -55,12 +55,12 @@ def _exec(action: Action, stage: Stage) -> View | str:
     answer = expectations.run(action.exec, stage.view.machine, stage.seconds)
     if not answer.holds:
         return answer.seen
-    return replace(stage.view, done=len(stage.view.reports()))
+    return replace(stage.view, done=stage.view.machine.reported())
 
 
 def _kill(name: str, stage: Stage) -> View | str:
     view = stage.view
-    before = len(view.reports())
+    before = view.machine.reported()
     request = session.Request(words=("sh", "-c", KILL, "kill", name), timeout=stage.seconds)
     if session.execute(view.machine, request, lambda _: None, lambda _: None) != 0:
         return f"{name} has no program to kill"
@@ -68,9 +68,9 @@ def _kill(name: str, stage: Stage) -> View | str:
 
     def has_ended() -> bool:
         nonlocal seen
-        for number, report in enumerate(view.reports()[before:], before + 1):
+        for at, report in view.machine.placed(before):
             if (report.stage, report.name) == ("service", name) and report.event in ENDED:
-                seen = number
+                seen = at
                 return True
         return False
 
@@ -82,7 +82,6 @@ def _kill(name: str, stage: Stage) -> View | str:
 
 def _again(action: Action, stage: Stage) -> View | str:
     view, machine = stage.view, stage.view.machine
-    shown = view.shown + len(view.console().encode())
     if action.power_cut:
         machines.cut(machine)
     else:
@@ -97,6 +96,6 @@ def _again(action: Action, stage: Stage) -> View | str:
         machines.stop(machine, 0)
         if [(r.stage, r.event) for r in last] != [("shutdown", "done")]:
             return "it ended, but not in order"
-    told = len(machine.events())
+    shown, told = journal.end(machine.console), machine.reported()
     stage.restart()
     return View(machine=machine, shown=shown, told=told)

@@ -11,14 +11,13 @@ from finback.app.machine.running import Running
 from finback.app.machine.service_state import RUNNING, ServiceStatus, service_states
 from finback.app.machine.timeline import Report
 from finback.ground.diagnostic import FinbackError
-from finback.host import file, probe
+from finback.host import journal, probe
 from finback.spec.expectation import CommandResult, Expectation, FileState, HTTPAnswer, ServiceState, TCPAnswer
 
 ADDRESS = "127.0.0.1"
 # A question takes no longer, so that others come to their turn.
 SECONDS = 3.0
 OUTPUT_LIMIT = 64 << 10
-CONSOLE_LIMIT = 64 << 20
 SHOWN = 80
 FILE_LIMIT = 1 << 20
 # What busybox and runtimes never end with.
@@ -34,11 +33,11 @@ class View:
 
     machine: Running
     shown: int = 0
-    """Bytes of the console that belong to an earlier time."""
+    """Where in the console this time begins."""
     told: int = 0
-    """Reports of earlier boots."""
+    """Where in the reports this boot begins."""
     done: int = 0
-    """Reports, of this boot, that had come when the last action was done. States before count no more."""
+    """Where in the reports the last action was done. States before count no more."""
 
     def console(self) -> str:
         """What the console has shown."""
@@ -46,11 +45,11 @@ class View:
 
     def reports(self) -> tuple[Report, ...]:
         """What the guest has reported since its boot."""
-        return self.machine.events()[self.told :]
+        return self.machine.events(self.told)
 
     def services(self) -> dict[str, ServiceStatus]:
         """How the services stand."""
-        return service_states(self.reports(), self.done)
+        return service_states(self.reports(), len(self.machine.events(self.told, self.done)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +116,8 @@ def is_slow(test: Expectation) -> bool:
 
 
 def console(machine: Running, start: int = 0) -> str:
-    """What the console has shown, from the byte *start* on."""
-    try:
-        return file.read(machine.console, limit=CONSOLE_LIMIT)[start:].decode("utf-8", "replace")
-    except FinbackError:
-        return ""
+    """What the console has shown, from the position *start* on."""
+    return journal.read(machine.console, start)[1].decode("utf-8", "replace")
 
 
 def _published(machine: Running, guest: int) -> int:
