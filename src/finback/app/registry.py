@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from finback.ground.digest import Digest
 from finback.ground.event import task
 from finback.ground.platform import Platform
 from finback.host import file
+from finback.host.folder import make, scratch
 from finback.host.machine import host_platform
+from finback.host.store import Store
 from finback.host.web import Request
 from finback.oci import artifact, manifest
 from finback.oci import pull as pulling
 from finback.oci import push as pushing
+from finback.oci.artifact import NamedFile
 from finback.oci.auth import Authenticator
 from finback.oci.credentials import Credential, Credentials
 from finback.oci.manifest import Descriptor, Document
@@ -71,11 +75,17 @@ def logout(registry: str) -> bool:
     return Credentials.of_user().erase(registry)
 
 
-def pull(text: str, platform: Platform | None, folder: Path | None, workspace: Workspace) -> Pulled:
+def pull(
+    text: str, platform: Platform | None, folder: Path | None, workspace: Workspace, *, replace_files: bool = False
+) -> Pulled:
     """Fetch what a reference names: an image into the store, an artefact's files also into *folder*, if there is one.
 
+    The files appear in *folder* together or not at all. What is there is replaced with *replace_files* alone; of a
+    symbolic link the link itself, never what it leads to.
+
     Raises:
-        FinbackError: F171 not for this platform, F174 an artefact without good names; whatever fetching raises.
+        FinbackError: F171 not for this platform, F174 an artefact without good names, F178 a file is there already;
+            F403, F404 or F405, the files can't be written; whatever fetching raises.
 
     """
     reference = named(text)
@@ -88,13 +98,39 @@ def pull(text: str, platform: Platform | None, folder: Path | None, workspace: W
         made_for = artifact.platform(workspace.store.read(found.manifest.config.digest, manifest.LIMIT))
         if made_for is not None and not manifest.fits(made_for, platform):
             raise manifest.lacks(str(reference), platform, [made_for])
-    files = []
-    for entry in artifact.files(found.manifest, str(reference)):
-        path = folder / entry.name
-        with file.writing(path) as out:
-            file.append_verified(workspace.store, out, [Slice(entry.blob.digest, 0, entry.blob.size)])
-        files.append(path)
-    return Pulled(reference=str(reference), digest=found.manifest.digest, files=tuple(files))
+    entries = artifact.files(found.manifest, str(reference))
+    files = _deliver(entries, folder, workspace.store, replace_files=replace_files)
+    return Pulled(reference=str(reference), digest=found.manifest.digest, files=files)
+
+
+def _deliver(entries: Iterable[NamedFile], folder: Path, store: Store, *, replace_files: bool) -> tuple[Path, ...]:
+    """Write the files of an artefact into *folder*: first all beside their places, then each to its place."""
+    places = {entry.name: folder / entry.name for entry in entries}
+    blobs = {entry.name: entry.blob for entry in entries}
+    for path in places.values():
+        if path.is_dir() and not path.is_symlink():
+            raise error("F178", f"{path} is a folder", help="choose another folder with --dir")
+        if not replace_files and not _may_be_written(path, blobs[path.name]):
+            what = "a symbolic link" if path.is_symlink() else "there already"
+            raise error("F178", f"{path} is {what}", help="--force replaces it; --dir writes to another folder")
+    make(folder)
+    with scratch(folder) as work:
+        for entry in entries:
+            with file.scratch_file(work / entry.name) as out:
+                file.append_verified(store, out, [Slice(entry.blob.digest, 0, entry.blob.size)])
+        for name, path in places.items():
+            # A rename replaces a symbolic link by the file, and follows none.
+            file.rename(work / name, path)
+    return tuple(places.values())
+
+
+def _may_be_written(path: Path, blob: Descriptor) -> bool:
+    """Whether nothing is lost when *blob* is written to *path*: nothing is there, or a file with the same bytes."""
+    if path.is_symlink() or not path.exists():
+        return not path.is_symlink()
+    return (
+        blob.digest.algorithm == "sha256" and file.size(path) == blob.size and file.sha256(path) == blob.digest.encoded
+    )
 
 
 def push_image(text: str, remote: str, platform: Platform | None, workspace: Workspace) -> Pushed:

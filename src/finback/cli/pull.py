@@ -16,9 +16,10 @@ from finback.cli.options import _platform, open_workspace
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where files go."
 )
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def COMMAND(ctx: click.Context, reference: str, arch: str | None, folder: Path, as_json: bool) -> None:  # noqa: N802
+def COMMAND(ctx: click.Context, reference: str, arch: str | None, folder: Path, force: bool, as_json: bool) -> None:  # noqa: N802
     """Fetch REF: the files of a built system into this folder, a container image into the store.
 
     \b
@@ -28,7 +29,7 @@ def COMMAND(ctx: click.Context, reference: str, arch: str | None, folder: Path, 
     from finback.cli import table
 
     with open_workspace(ctx) as workspace:
-        pulled = registries.pull(reference, _platform(arch), folder, workspace)
+        pulled = registries.pull(reference, _platform(arch), folder, workspace, replace_files=force)
     sizes = {str(p): p.stat().st_size for p in pulled.files}
     if as_json:
         rows = [{"path": p, "size": s} for p, s in sizes.items()]

@@ -14,10 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from finback.codec import tar
 from finback.ground.diagnostic import FinbackError, error
+from finback.ground.digest import Digest
 from finback.host.file import failed
+from finback.tree.content import Slice
+from finback.tree.entry import AnyEntry, Device, Directory, Fifo, File, HardLink, Symlink
 
 LIMIT = 64 << 30
+MAX_ENTRIES = 1_000_000
+# The contents are read from the archive by their place; nothing asks for a blob.
+NO_BLOB = Digest.of(b"")
 PIECE = 1 << 20
 # What comes from a guest may be owned by anybody; only root can give files away.
 ROOT = 0
@@ -46,88 +53,94 @@ def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def unpack(source: BinaryIO, folder: Path) -> Path:
-    """Unpack an archive with one topmost entry into the empty *folder*; where that entry is. Modes and times are kept,
-    owners where this user may give files away.
+    """Unpack the archive in *source*, which is seekable and has one topmost entry, into the empty *folder*; where that
+    entry is.
+
+    Modes and times are kept, owners where this user may give files away. The bits by which a program runs as its owner
+    or group are not: what was root in a guest must not become root here.
 
     Raises:
         FinbackError: F542 it is no such archive, F543 it is too large, F403, F404 or F405 it can't be written.
 
     """
-    folders: dict[str, Path] = {"": folder}
-    settle: list[tuple[Path, tarfile.TarInfo]] = []
-    files: dict[str, Path] = {}
-    left = LIMIT
+    made = _Made(source, folder)
     try:
-        with tarfile.open(fileobj=source, mode="r:", errorlevel=2) as archive:
-            for member in archive:
-                left -= member.size
-                if left < 0:
-                    raise error("F543", f"it is larger than {LIMIT >> 30} GiB", help="copy parts of it")
-                place = _place(member, folders)
-                _make(archive, member, place, (folders, files))
-                settle.append((place, member))
-        for place, member in reversed(settle):
-            _settle(place, member)
+        for entry in tar.decode(source, NO_BLOB):
+            made.add(entry)
+        made.settle()
     except OSError as failure:
         raise failed(folder, failure) from None
-    except (tarfile.TarError, ValueError, EOFError) as failure:
-        raise error("F542", f"what came is no whole archive: {failure}", help="try again") from None
+    except ValueError as failure:
+        raise error(
+            "F542", f"what came is no whole archive: {failure}", help="try again, or copy parts of it"
+        ) from None
     tops = list(folder.iterdir())
     if len(tops) != 1:
         raise error("F542", f"what came has {len(tops)} topmost entries", help="copy one file or folder at a time")
     return tops[0]
 
 
-def _parts(name: str) -> list[str]:
-    return [p for p in name.split("/") if p not in ("", ".")]
+class _Made:
+    """What of an archive has been made in a folder so far."""
 
+    def __init__(self, source: BinaryIO, folder: Path) -> None:
+        self._source = source
+        self._folders: dict[str, Path] = {"": folder}
+        self._files: dict[str, Path] = {}
+        self._settle: list[tuple[Path, AnyEntry]] = []
+        self._left = LIMIT
 
-def _place(member: tarfile.TarInfo, folders: dict[str, Path]) -> Path:
-    parts = _parts(member.name)
-    above = folders.get("/".join(parts[:-1]))
-    if not parts or ".." in parts or "\0" in member.name or above is None:
-        raise _odd(member)
-    return above / parts[-1]
+    def add(self, entry: AnyEntry) -> None:
+        """Make one more entry."""
+        above, _, name = entry.path.rpartition("/")
+        if len(self._settle) >= MAX_ENTRIES:
+            raise error("F543", f"it has more than {MAX_ENTRIES} entries", help="copy parts of it")
+        if not name or above not in self._folders:
+            raise _odd(entry)
+        place = self._folders[above] / name
+        match entry:
+            case Directory():
+                place.mkdir(mode=0o700)
+                self._folders[entry.path] = place
+            case Symlink():
+                place.symlink_to(entry.target)
+            case HardLink() if entry.target in self._files:
+                os.link(self._files[entry.target], place)
+            case File(content=Slice() as content):
+                self._write(content, place)
+                self._files[entry.path] = place
+            case Fifo():
+                os.mkfifo(place, 0o600)
+            case Device():
+                raise error("F542", f"{entry.path} is a device", help="copy what lies around it")
+            case _:
+                raise _odd(entry)
+        self._settle.append((place, entry))
 
+    def settle(self) -> None:
+        """Give everything its owner, mode and time: the innermost first, for writing changes a folder's time."""
+        for place, entry in reversed(self._settle):
+            if os.geteuid() == ROOT:
+                with suppress(OverflowError):
+                    os.lchown(place, entry.uid, entry.gid)
+            if isinstance(entry, Symlink):
+                continue
+            kept = 0o1777 if isinstance(entry, Directory) and os.geteuid() == ROOT else 0o777
+            place.chmod(entry.mode & kept)
+            with suppress(OSError, OverflowError):
+                os.utime(place, (entry.mtime, entry.mtime))
 
-def _odd(member: tarfile.TarInfo) -> FinbackError:
-    return error("F542", f"what came has an odd entry, {member.name!r}", help="copy parts of it")
-
-
-def _make(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, known: tuple[dict[str, Path], dict[str, Path]]
-) -> None:
-    folders, files = known
-    name = "/".join(_parts(member.name))
-    if member.isdir():
-        place.mkdir(mode=0o700)
-        folders[name] = place
-    elif member.issym():
-        place.symlink_to(member.linkname)
-    elif member.islnk():
-        target = files.get("/".join(_parts(member.linkname)))
-        if target is None:
-            raise _odd(member)
-        os.link(target, place)
-    elif member.isreg():
-        content = archive.extractfile(member)
-        assert content is not None
+    def _write(self, content: Slice, place: Path) -> None:
+        self._left -= content.size
+        if self._left < 0:
+            raise error("F543", f"it is larger than {LIMIT >> 30} GiB", help="copy parts of it")
+        self._source.seek(content.offset)
         with place.open("xb") as out:
-            while piece := content.read(PIECE):
+            left = content.size
+            while left and (piece := self._source.read(min(left, PIECE))):
                 out.write(piece)
-        files[name] = place
-    elif member.isfifo():
-        os.mkfifo(place, 0o600)
-    else:
-        raise error("F542", f"{member.name} is a device", help="copy what lies around it")
+                left -= len(piece)
 
 
-def _settle(place: Path, member: tarfile.TarInfo) -> None:
-    if os.geteuid() == ROOT:
-        os.lchown(place, member.uid, member.gid)
-    if member.issym():
-        return
-    # Only root may keep the bits by which a program runs as its owner.
-    place.chmod(member.mode & (0o7777 if os.geteuid() == ROOT else 0o777))
-    with suppress(OSError, OverflowError):
-        os.utime(place, (member.mtime, member.mtime))
+def _odd(entry: AnyEntry) -> FinbackError:
+    return error("F542", f"what came has an odd entry, {entry.path!r}", help="copy parts of it")

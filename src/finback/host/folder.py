@@ -15,22 +15,50 @@ from pathlib import Path
 from finback.ground.diagnostic import error
 from finback.host.file import failed
 
+OTHERS = 0o077
+"""Permission bits of the group and of all others."""
+
 
 def make_private(path: Path) -> None:
-    """Make the folder *path*, for this user only; one that is there must be this user's.
+    """Make the folder *path*, for this user only. One that is there must be this user's, and nobody else's to read: an
+    empty one is closed to others, since nobody's access to anything is lost by that.
 
     Raises:
-        FinbackError: F403 no space, F404 not permitted or somebody else's, F405 any other trouble.
+        FinbackError: F403 no space, F404 not permitted, somebody else's, or open to others; F405 any other trouble.
 
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
+        link, found = path.lstat(), path.stat()
+        if not stat.S_ISDIR(found.st_mode) or {link.st_uid, found.st_uid} != {os.getuid()}:
+            raise error(
+                "F404", f"{path} is not a folder of yours", help="choose another place, or remove what is there"
+            )
+        if found.st_mode & OTHERS and not any(path.iterdir()):
+            path.chmod(0o700)
+            found = path.stat()
     except OSError as failure:
         raise failed(path, failure) from None
-    if not stat.S_ISDIR(path.stat().st_mode) or found.st_uid != os.getuid():
-        raise error("F404", f"{path} is not a folder of yours", help="choose another place, or remove what is there")
+    if found.st_mode & OTHERS:
+        raise error(
+            "F404",
+            f"{path} has something in it, and others may read or enter it: secrets and control sockets would be theirs",
+            help=f"close it first, with `chmod 700 {path}`, or choose a folder that is not there yet",
+        )
+
+
+def make(path: Path) -> None:
+    """Make the folder *path*, and those above it, unless it is there.
+
+    Raises:
+        FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise failed(path, failure) from None
 
 
 @contextmanager

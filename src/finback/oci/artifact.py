@@ -40,6 +40,10 @@ _TYPES = (
     (".vhdx", "application/vnd.finback.disk.vhdx"),
     (".img", "application/vnd.finback.disk.raw"),
     (".raw", "application/vnd.finback.disk.raw"),
+    (".ova", "application/x-tar"),
+    (".efi", "application/vnd.finback.system.uki.v1"),
+    (".deb", "application/vnd.debian.binary-package"),
+    (".rpm", "application/x-rpm"),
 )
 OTHER = "application/octet-stream"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+ -]{0,200}")
@@ -93,10 +97,10 @@ def write(
 
 
 def files(document: Document, name: str) -> tuple[NamedFile, ...]:
-    """The files of the artefact *name*, whose names are nothing but names.
+    """The files of the artefact *name*, whose names are nothing but names, and those of parts of a system.
 
     Raises:
-        FinbackError: F174, a file has a name that could go astray, or none has a name.
+        FinbackError: F174, a file has a name that could go astray or is no part of a system, or none has a name.
 
     """
     found: dict[str, NamedFile] = {}
@@ -109,6 +113,13 @@ def files(document: Document, name: str) -> tuple[NamedFile, ...]:
                 "F174",
                 f"{name} has a file called {title[:80]!r}" + (" twice" if title in found else ""),
                 help="names with folders in them are not taken from others; fetch it with another tool, and look",
+            )
+        if not any(title.endswith(suffix) and title != suffix for suffix, _ in _TYPES):
+            endings = ", ".join(suffix for suffix, _ in _TYPES)
+            raise error(
+                "F174",
+                f"{name} has a file called {title!r}, which is no part of a system",
+                help=f"names that end in {endings} are taken; fetch others with another tool, and look",
             )
         found[title] = NamedFile(name=title, blob=layer)
     if not found:

@@ -132,8 +132,10 @@ def test_a_built_system_goes_to_a_registry_and_back(finback: Finback, registry: 
         assert (tmp_path / "new" / path.name).read_bytes() == path.read_bytes()
     assert len(list((tmp_path / "new").iterdir())) == 3
     (tmp_path / "arm64/talk-cmdline").write_text("console=ttyAMA0")
-    ok(finback("push", "registry", "--add", reference, "arm64/talk"))
     ok(finback("pull", "--dir", "new", "--arch", "arm64", reference))
+    ok(finback("push", "registry", "--add", reference, "arm64/talk"))
+    assert "F178" in finback("pull", "--dir", "new", "--arch", "arm64", reference).stderr
+    ok(finback("pull", "--dir", "new", "--force", "--arch", "arm64", reference))
     assert (tmp_path / "new/talk-cmdline").read_text() == "console=ttyAMA0"
     failed = finback("pull", "--dir", "none", "--arch", "s390x", reference)
     assert "it is for: linux/amd64, linux/arm64" in failed.stderr
@@ -144,6 +146,42 @@ def test_a_built_system_goes_to_a_registry_and_back(finback: Finback, registry: 
     assert "F171" in finback("pull", "--arch", "amd64", single).stderr
     assert "F410" in finback("push", "registry", single, "nothing").stderr
     ok(finback("push", "registry", "--subject", "1", f"{registry.host}/os/talk:notes", "arm64/talk-cmdline"))
+
+
+@pytest.mark.parametrize("name", ["Makefile", "talk.yml", "talk", "setup.py", "x.service", "config"])
+def test_only_parts_of_a_system_are_pulled(name: str, finback: Finback, registry: FakeRegistry, tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    for part in (name, "talk-kernel"):
+        (tmp_path / "from" / part).write_bytes(kernel("amd64"))
+    reference = f"{registry.host}/os/talk:1"
+    ok(finback("push", "registry", reference, f"from/{name}", "from/talk-kernel"))
+    done = finback("pull", "--dir", "to", "--force", reference)
+    assert "F174" in done.stderr
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_pull_replaces_nothing_and_follows_no_link(finback: Finback, registry: FakeRegistry, tmp_path: Path) -> None:
+    (tmp_path / "talk-kernel").write_bytes(kernel("amd64"))
+    (tmp_path / "talk-cmdline").write_text("console=ttyS0")
+    reference = f"{registry.host}/os/talk:1"
+    ok(finback("push", "registry", reference, "talk-kernel", "talk-cmdline"))
+    (tmp_path / "to").mkdir()
+    (tmp_path / "mine").write_text("mine")
+    for target in ("../mine", "../nowhere"):
+        (tmp_path / "to/talk-cmdline").symlink_to(target)
+        done = finback("pull", "--dir", "to", reference)
+        assert "F178" in done.stderr
+        assert "--force" in done.stderr
+        assert not (tmp_path / "to/talk-kernel").exists(), "all or nothing"
+        ok(finback("pull", "--dir", "to", "--force", reference))
+        assert not (tmp_path / "to/talk-cmdline").is_symlink()
+        assert (tmp_path / "to/talk-cmdline").read_text() == "console=ttyS0"
+        assert (tmp_path / "mine").read_text() == "mine"
+        assert not (tmp_path / "nowhere").exists()
+        for path in (tmp_path / "to").iterdir():
+            path.unlink()
+    (tmp_path / "to/talk-kernel").mkdir()
+    assert "F178" in finback("pull", "--dir", "to", "--force", reference).stderr
 
 
 def test_a_system_is_no_image_for_a_container(finback: Finback, registry: FakeRegistry, tmp_path: Path) -> None:

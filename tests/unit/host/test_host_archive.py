@@ -75,6 +75,55 @@ def test_what_reaches_out_or_is_odd_is_refused(tmp_path: Path, members: list[tup
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+def info(name: str, **attributes: object) -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    for key, value in attributes.items():
+        setattr(found, key, value)
+    return found
+
+
+def hostile() -> dict[str, bytes]:
+    """Archives that a guest may send, by what is odd about them."""
+    pax = {"size": "9" * 5000, "uid": str(1 << 40), "mtime": "1e400", "GNU.sparse.major": "1"}
+    found = {}
+    for key, value in pax.items():
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            tar.addfile(info("a", pax_headers={key: value}))
+        found[key] = out.getvalue()
+    long_name = info("././@LongLink", type=tarfile.GNUTYPE_LONGNAME, size=2).tobuf(tarfile.GNU_FORMAT)
+    found["long names"] = (long_name + b"a".ljust(512, b"\0")) * 2000 + info("a").tobuf()
+    found["extension headers"] = info("x", type=tarfile.XHDTYPE, size=0).tobuf() * 2000 + info("a").tobuf()
+    sparse = bytearray(info("a", type=tarfile.GNUTYPE_SPARSE, size=0).tobuf(tarfile.GNU_FORMAT))
+    sparse[483:495] = b"%011o\0" % (1 << 31)
+    sparse[148:156] = b"%06o\0 " % (sum(sparse[:148]) + sum(sparse[156:]) + 8 * 32)
+    found["a sparse file of 2 GiB"] = bytes(sparse)
+    return found
+
+
+@pytest.mark.parametrize("what", hostile())
+def test_what_a_guest_may_send(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    with pytest.raises(FinbackError) as caught:
+        archive.unpack(io.BytesIO(hostile()[what] + bytes(1024)), place)
+    assert caught.value.diagnostics[0].code == "F542"
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6711, 0o7777])
+def test_nothing_runs_as_its_owner_afterwards(tmp_path: Path, mode: int) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.addfile(info("a", type=tarfile.DIRTYPE, mode=mode))
+        tar.addfile(info("a/x", mode=mode), io.BytesIO())
+    out.seek(0)
+    back = archive.unpack(out, tmp_path)
+    assert (back / "x").stat().st_mode & 0o7000 == 0
+    assert back.stat().st_mode & 0o6000 == 0
+    assert (back / "x").stat().st_mode & 0o777 == mode & 0o777
+
+
 def test_what_is_cut_off_is_refused(tmp_path: Path) -> None:
     whole = made(("a", REG, "", b"x" * 5000)).getvalue()
     for end in (100, 700, 3000):

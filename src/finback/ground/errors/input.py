@@ -134,8 +134,13 @@ BAD_MANIFEST = Code("F170", "A manifest, index or configuration cannot be read")
 NO_PLATFORM = Code("F171", "The image has no variant for this platform")
 INDEX_TOO_DEEP = Code("F172", "Image indexes contain each other too deeply")
 LAYER_NOT_DISTRIBUTED = Code("F173", "A layer may not be distributed by registries")
-NO_NAMED_FILES = Code("F174", "The artefact has no files with names, or a name that leads elsewhere")
+NO_NAMED_FILES = Code("F174", "The artefact has no files with names, or a name that is not one of a part of a system")
 NOT_BUILT = Code("F175", "The store does not have the image that is asked for")
+FILE_IN_THE_WAY = Code(
+    "F178",
+    "A file that `pull` would write is there already",
+    "What is there may be yours. `--force` replaces files, and of a symbolic link the link itself, never its target.",
+)
 NOT_AN_INDEX = Code("F176", "Nothing can be added to a single image or artefact")
 LAYER_COMPRESSION = Code("F180", "A layer cannot be decompressed")
 LAYER_DIFFERS = Code("F181", "A layer does not unpack to what the image's configuration announces")
