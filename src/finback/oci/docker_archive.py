@@ -80,7 +80,7 @@ def _identified(path: str, name: str) -> bool:
 
 
 def _layers(found: Files, paths: Sequence[str], config: Mapping[str, Any], store: Store) -> list[Digest]:
-    said = config["rootfs"]["diff_ids"]
+    said = config["rootfs"].get("diff_ids") or ()
     if len(said) != len(paths):
         raise error(
             "F183",

@@ -140,7 +140,7 @@ def describe(document: Document, config: Mapping[str, Any]) -> tuple[Layer, ...]
         FinbackError: F124, the two do not agree, or a layer is of a type that finback does not read.
 
     """
-    diff_ids = config["rootfs"]["diff_ids"]
+    diff_ids = config["rootfs"].get("diff_ids") or ()
     if len(diff_ids) != len(document.layers) or len(diff_ids) > MAX_LAYERS:
         raise _bad(document.digest, f"it has {len(document.layers)} layers, its configuration says {len(diff_ids)}")
     layers = []
