@@ -26,6 +26,8 @@ from finback.resolve.plan import Plan
 from finback.spec.model import Output
 from finback.tree.content import Hole, Slice
 
+# The store's errors after which the same work can succeed: the damaged index or blob has been removed.
+DAMAGE = ("F400", "F401")
 # How many damaged blobs a build takes for bad luck. A blob may come to light only as another is made anew.
 MENDINGS = 4
 DEFAULT_FORMAT = "kernel+initrd"
@@ -76,9 +78,9 @@ def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifac
         try:
             return _build(inputs, target, workspace)
         except FinbackError as failure:
-            if not any(d.code == "F401" for d in failure.diagnostics):
+            if not any(d.code in DAMAGE for d in failure.diagnostics):
                 raise
-            # A damaged blob has been removed from the store; what it held can be made or fetched again.
+            # What was damaged has been removed from the store; what it held can be made or fetched again.
             for diagnostic in failure.diagnostics:
                 workspace.emit(
                     Warned(

@@ -6,7 +6,8 @@ bytes depend on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from finback.assemble import image_layout, root_image
@@ -28,6 +29,20 @@ from finback.tree.entry import AnyEntry
 CONVERTER = 3
 # How many files a warning names.
 NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a record says was made."""
+
+    slice: Slice
+    lost: tuple[str, ...] = ()
+    """Paths of files that lost extended attributes."""
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> _Made:
+        """Read a record's value."""
+        return cls(Slice(Digest.parse(value["blob"]), 0, int(value["size"])), tuple(map(str, value.get("lost", ()))))
 
 
 class StoreContents:
@@ -72,10 +87,10 @@ class StoreContents:
             with self._store.lock(f"segment-{key.short}"):
                 # Another process may have made it meanwhile.
                 record = self._kept(key) or self._convert(part, compression, key)
-        if record["lost"] and key not in self._warned:
+        if record.lost and key not in self._warned:
             self._warned.add(key)
-            self._emit(Warned(diagnostic=_lost(part, record["lost"])))
-        return Slice(Digest.parse(record["blob"]), 0, record["size"])
+            self._emit(Warned(diagnostic=_lost(part, record.lost)))
+        return record.slice
 
     def remembered(self, key: Digest, title: str, make: Make) -> Slice:
         """What *make* gives, which *key* describes: from the store, or made now and kept there."""
@@ -84,7 +99,7 @@ class StoreContents:
             with self._store.lock(f"made-{key.short}"):
                 # Another process may have made it meanwhile.
                 record = self._kept(key) or self._make(key, title, make)
-        return Slice(Digest.parse(record["blob"]), 0, record["size"])
+        return record.slice
 
     def read(self, content: Content) -> Iterator[bytes]:
         """The bytes of a content, in chunks of at most 1 MiB, verified."""
@@ -110,19 +125,21 @@ class StoreContents:
                 return {e.path: e for e in flatten.entries(self._store, pin.digest)}
         raise error("F157", f"the plan has no {component}", help="plan for the formats that are to be made")
 
-    def _kept(self, key: Digest) -> dict[str, Any] | None:
-        record = self._store.recall(key)
-        return record if isinstance(record, dict) and self._store.has(Digest.parse(record["blob"])) else None
+    def _kept(self, key: Digest) -> _Made | None:
+        made = self._store.recall(key, _Made.of)
+        return made if made is not None and self._store.holds(made.slice.blob, made.slice.size) else None
 
-    def _make(self, key: Digest, title: str, make: Make) -> dict[str, Any]:
+    def _remember(self, key: Digest, record: dict[str, Any]) -> _Made:
+        self._store.remember(key, record)
+        return _Made.of(record)
+
+    def _make(self, key: Digest, title: str, make: Make) -> _Made:
         with task(self._emit, f"made {key.short}", title), self._store.ingest() as ingest:
             for chunk in make():
                 ingest.write(chunk)
-        record = {"blob": str(ingest.digest), "size": ingest.size}
-        self._store.remember(key, record)
-        return record
+        return self._remember(key, {"blob": str(ingest.digest), "size": ingest.size})
 
-    def _convert(self, part: ImagePart, compression: Compression, key: Digest) -> dict[str, Any]:
+    def _convert(self, part: ImagePart, compression: Compression, key: Digest) -> _Made:
         name = part.source.removeprefix("docker.io/")
         with task(self._emit, f"segment {key.short}", f"converting {name}"):
             entries = list(self.entries(part))
@@ -133,9 +150,7 @@ class StoreContents:
                 # The kernel looks for the next archive at a multiple of four.
                 ingest.write(b"\0" * (-ingest.size % 4))
         lost = [e.path for e in entries if e.xattrs]
-        record = {"blob": str(ingest.digest), "size": ingest.size, "lost": lost[:NAMED]}
-        self._store.remember(key, record)
-        return record
+        return self._remember(key, {"blob": str(ingest.digest), "size": ingest.size, "lost": lost[:NAMED]})
 
     def _key(self, part: ImagePart, compression: Compression) -> Digest:
         library = version(compression.method)
@@ -149,7 +164,7 @@ class StoreContents:
         return canonical.digest(["segment", CONVERTER, *made_of])
 
 
-def _lost(part: ImagePart, paths: list[str]) -> Diagnostic:
+def _lost(part: ImagePart, paths: Iterable[str]) -> Diagnostic:
     return Diagnostic(
         code="F155",
         message=f"{part.source}: an initrd has no extended attributes; these files lose theirs: {', '.join(paths)}",

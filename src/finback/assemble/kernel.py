@@ -8,8 +8,8 @@ Source: compat 1.4 and 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from finback.assemble.system import Boot
@@ -38,28 +38,41 @@ def boot(kernel: KernelPlan, image: Digest, store: Store) -> Boot:
 
     """
     key = canonical.digest(["boot", VERSION, str(image), kernel.binary, kernel.ucode])
-    kept = store.recall(key)
-    if not isinstance(kept, dict) or not all(
-        store.has(Digest.parse(kept[k][0])) for k in ("kernel", "microcode") if kept[k]
-    ):
+    place = store.recall(key, lambda value: _place(value, store))
+    if place is None:
         kept = _found(kernel, flatten.entries(store, image))
         store.remember(key, kept)
+        place = _place(kept, store)
+        assert place is not None
     return Boot(
-        kernel=_slice(kept["kernel"]),
-        kernel_mode=kept["mode"],
+        kernel=place.kernel,
+        kernel_mode=place.mode,
         cmdline=kernel.cmdline,
-        microcode=_slice(kept["microcode"]) if kernel.ucode else None,
+        microcode=place.microcode if kernel.ucode else None,
         source=kernel.image.reference,
         origin=kernel.origin,
     )
 
 
-def _slices(kept: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-    return (kept[key] for key in ("kernel", "microcode") if kept[key])
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the kernel is in its image."""
+
+    kernel: Slice
+    mode: int
+    microcode: Slice | None
+
+
+def _place(kept: Mapping[str, Any], store: Store) -> _Place | None:
+    """What is remembered of an image; None when its blobs are gone, or do not have what is remembered."""
+    slices = [_slice(kept[k]) for k in ("kernel", "microcode") if kept[k]]
+    if not all(store.has(s.blob) and s.offset + s.size <= store.size(s.blob) for s in slices):
+        return None
+    return _Place(slices[0], int(kept["mode"]), slices[1] if len(slices) > 1 else None)
 
 
 def _slice(kept: Sequence[Any]) -> Slice:
-    return Slice(Digest.parse(kept[0]), kept[1], kept[2])
+    return Slice(Digest.parse(kept[0]), int(kept[1]), int(kept[2]))
 
 
 def _kept(content: Content) -> tuple[str, int, int]:
@@ -137,9 +150,9 @@ def modules(kernel: KernelPlan, entries: Iterable[AnyEntry], store: Store, prefi
 def _blob(content: Slice, store: Store) -> Digest:
     """The archive as a blob of its own, so that what is in it can be a slice of something."""
     key = canonical.digest(["inner archive", str(content.blob), content.offset, content.size])
-    kept = store.recall(key)
-    if isinstance(kept, str) and store.has(Digest.parse(kept)):
-        return Digest.parse(kept)
+    kept = store.recall(key, Digest.parse)
+    if kept is not None and store.holds(kept, content.size):
+        return kept
     with store.ingest() as ingest:
         for chunk in store.chunks(content):
             ingest.write(chunk)

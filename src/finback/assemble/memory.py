@@ -79,9 +79,9 @@ def _of_image(part: ImagePart, system: System, store: Store, contents: Contents)
     kernel = system.plan.kernel
     rest = [kernel.tar, kernel.tar_required] if kernel is not None and part.flavour == "kernel" else []
     key = canonical.digest(["footprint", VERSION, str(part.image), part.flavour, *rest])
-    kept = store.recall(key)
-    if isinstance(kept, list):
-        return Footprint(*kept)
+    kept = store.recall(key, lambda value: Footprint(*map(int, value)))
+    if kept is not None:
+        return kept
     found = of_tree(contents.entries(part))
     store.remember(key, [found.bytes, found.entries])
     return found

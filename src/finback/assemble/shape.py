@@ -59,9 +59,9 @@ def of_tree(entries: Iterable[AnyEntry]) -> Shape:
 def of_image(image: Digest, store: Store) -> Shape:
     """The shape of the stored *image*, remembered, because reading an image takes as long as a small build may."""
     key = canonical.digest(["shape", VERSION, str(image)])
-    kept = store.recall(key)
-    if isinstance(kept, dict):
-        return Shape(directories=frozenset(kept["directories"]), links=kept["links"])
+    kept = store.recall(key, lambda v: Shape(directories=frozenset(v["directories"]), links=dict(v["links"])))
+    if kept is not None:
+        return kept
     found = of_tree(flatten.entries(store, image))
     store.remember(key, {"directories": sorted(found.directories), "links": dict(found.links)})
     return found

@@ -26,8 +26,5 @@ def recipe(component: Component, pins: Iterable[PackagePin], platform: Platform,
 
 def cached(made_of: Digest, store: Store) -> Digest | None:
     """The digest of the manifest of the image made of the recipe *made_of*, when it is still in the store."""
-    found = store.recall(made_of)
-    if not isinstance(found, dict):
-        return None
-    digests = [Digest.parse(d) for d in (found["manifest"], *found["blobs"])]
-    return digests[0] if all(store.has(d) for d in digests) else None
+    digests = store.recall(made_of, lambda value: [Digest.parse(d) for d in (value["manifest"], *value["blobs"])])
+    return digests[0] if digests and all(store.has(d) for d in digests) else None

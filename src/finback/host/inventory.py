@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finback.codec import strict_json
-from finback.codec.strict_json import JsonError
 from finback.ground.digest import Digest
-from finback.host import clock
+from finback.host import clock, record
 from finback.host.file import failed
-from finback.host.store import RECORD_LIMIT, Store
+from finback.host.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +29,12 @@ class Blob:
 class Record:
     """What the store remembers of some work."""
 
-    key: str
+    name: str
+    """Of its file."""
     used: float
     size: int
     value: Any
-    """None when the record can't be read."""
+    """None when the record is damaged or belongs to another file."""
 
 
 def blobs(store: Store) -> Iterator[Blob]:
@@ -65,9 +64,9 @@ def records(store: Store) -> Iterator[Record]:
     """
     for name, path, size, used in _files(store.root / "actions"):
         value = None
-        with suppress(OSError, JsonError):
-            value = strict_json.plain(path.read_bytes(), limit=RECORD_LIMIT)
-        yield Record(key=name, used=used, size=size, value=value)
+        with suppress(OSError, ValueError):
+            value = record.decode_named(path.read_bytes(), name)
+        yield Record(name=name, used=used, size=size, value=value)
 
 
 def discard_blob(store: Store, blob: Blob) -> bool:
@@ -75,9 +74,9 @@ def discard_blob(store: Store, blob: Blob) -> bool:
     return _discard(store.path(blob.digest), blob.used)
 
 
-def discard_record(store: Store, record: Record) -> bool:
+def discard_record(store: Store, found: Record) -> bool:
     """Remove a record, unless it has been of use since it was listed. Whether it is gone."""
-    return _discard(store.root / "actions" / record.key, record.used)
+    return _discard(store.root / "actions" / found.name, found.used)
 
 
 def folder_size(path: Path) -> int:

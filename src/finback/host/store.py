@@ -1,8 +1,9 @@
 """The store: one content-addressed folder in the form of an OCI image layout, so that other tools can read it.
 
-Beside the layout's own files there are `actions/` (what was made from what), `debian/` (package indexes), `locks/` and
-`tmp/`. A blob is written under a temporary name, hashed on the way, and renamed, so that it is complete wherever it
-appears; any number of processes may use the store at once. A blob is checked the first time that a process reads it.
+Beside the layout's own files there are `actions/` (records: what was made from what), `debian/` (package indexes),
+`locks/` and `tmp/`. A blob is written under a temporary name, hashed on the way, and renamed, so that it is complete
+wherever it appears; any number of processes may use the store at once. A blob is checked the first time that a process
+reads it, a record each time.
 
 Source: OCI image specification 1.1, image-layout.md.
 """
@@ -15,25 +16,26 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from finback.codec import strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
-from finback.host import clock
+from finback.host import clock, record
 from finback.host.claim import Claims, lock
 from finback.host.ingest import Ingest, WholeFile
 from finback.tree.content import Content, Inline, Slice
 
+T = TypeVar("T")
 CHUNK = 1 << 20
 # How exactly the last use of a file is known. Each note costs a write.
 USE_SECONDS = 600
-# Records and the index are far smaller; what is larger is damaged.
-RECORD_LIMIT = 64 << 20
+# The index is far smaller; what is larger is damaged.
+INDEX_LIMIT = 64 << 20
 REF_NAME = "org.opencontainers.image.ref.name"
 
 
@@ -43,6 +45,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._verified: set[Digest] = set()
+        self._distrusted = False
+        self._made: set[Digest] = set()
         self._claims = Claims(root)
         with self._trouble():
             for name in ("blobs/sha256", "blobs/sha512", "actions", "debian", "locks", "tmp"):
@@ -191,20 +195,40 @@ class Store:
                 left -= len(chunk)
                 offset += len(chunk)
 
-    def recall(self, key: Digest) -> Any | None:
-        """What was remembered under *key*, or None.
+    @overload
+    def recall(self, key: Digest) -> Any | None: ...
+
+    @overload
+    def recall(self, key: Digest, read: Callable[[Any], T]) -> T | None: ...
+
+    def recall(self, key: Digest, read: Callable[[Any], Any] = lambda value: value) -> Any | None:
+        """What *read* makes of the value that was remembered under *key*; None where there is no record to rely on.
+
+        A record is not relied on when it is damaged, when it belongs to another key, when *read* raises one of the
+        exceptions below or returns None, and, after `distrust_records`, when another process has written it. The
+        caller then does the work again and writes a new record.
+
+        *read* may raise AttributeError, KeyError, IndexError, TypeError, ValueError or FinbackError for a value that
+        is not what it should be.
 
         Raises:
             FinbackError: F404 or F405, the record can't be read.
 
         """
-        path = self.root / "actions" / key.encoded
+        if self._distrusted and key not in self._made:
+            return None
+        path = self._record(key)
+        self._touch(path)
+        with self._trouble():
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return None
         try:
-            self._touch(path)
-            with self._trouble():
-                return self._json(path)
-        except ValueError:
-            # A damaged record costs the work it remembers, nothing else.
+            value = record.decode(data, key)
+            return None if value is None else read(value)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, FinbackError):
+            # A record that does not fit costs the work that it remembers, nothing else.
             return None
 
     def remember(self, key: Digest, value: Any) -> None:
@@ -214,18 +238,32 @@ class Store:
             FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
 
         """
+        self._made.add(key)
         with self._trouble():
-            self._replace(self.root / "actions" / key.encoded, json.dumps(value, sort_keys=True).encode())
+            self._replace(self._record(key), record.encode(key, value))
+
+    def distrust_records(self) -> None:
+        """From now on rely on no record that this process has not written itself.
+
+        Records are protected against damage, but whoever can write to the store can also write a record that fits.
+        """
+        self._distrusted = True
+        self._made.clear()
+
+    def holds(self, digest: Digest, size: int) -> bool:
+        """Whether the blob is there and has *size* bytes, as a record says."""
+        return self.has(digest) and self.size(digest) == size
 
     def tag(self, name: str, descriptor: dict[str, Any]) -> None:
         """Give a manifest a name in `index.json`, taking the name from whatever had it.
 
         Raises:
-            FinbackError: F406 the index is damaged; F403 no space, F404 not permitted, F405 any other trouble.
+            FinbackError: F400 the index was damaged and has been put aside; F403 no space, F404 not permitted, F405 any
+                other trouble.
 
         """
         with self.lock("index"), self._trouble():
-            index = self._index()
+            index = self._sound_index()
             entry = {**descriptor, "annotations": {**descriptor.get("annotations", {}), REF_NAME: name}}
             rest = [m for m in index["manifests"] if m.get("annotations", {}).get(REF_NAME) != name]
             index["manifests"] = [*rest, entry]
@@ -235,10 +273,10 @@ class Store:
         """The descriptor of the manifest called *name*, or None.
 
         Raises:
-            FinbackError: F406, the index is damaged.
+            FinbackError: F400, the index was damaged and has been put aside; F404 or F405, it can't be read or renamed.
 
         """
-        found = (m for m in self._index()["manifests"] if m.get("annotations", {}).get(REF_NAME) == name)
+        found = (m for m in self._sound_index()["manifests"] if m.get("annotations", {}).get(REF_NAME) == name)
         return next(found, None)
 
     def named(self) -> list[dict[str, Any]]:
@@ -290,8 +328,11 @@ class Store:
         return error(
             "F406",
             f"the store says that blob {content.blob} has {content.offset + content.size} bytes, and it has fewer",
-            help=f"remove the folder {self.root / 'actions'} and run the command again",
+            help="run `finback cache verify`, and the command again",
         )
+
+    def _record(self, key: Digest) -> Path:
+        return self.root / "actions" / record.file_name(key)
 
     def _touch(self, path: Path) -> bool:
         """Note on a file that it is of use still, for whoever collects what is not; whether it is there."""
@@ -323,14 +364,34 @@ class Store:
         path = self.root / "index.json"
         try:
             with self._trouble():
-                index = self._json(path) or {"manifests": []}
-            if not all(isinstance(m, dict) for m in index["manifests"]):
+                found = self._json(path)
+                index = {"manifests": []} if found is None else found
+            if not all(isinstance(m, dict) and isinstance(m.get("annotations", {}), dict) for m in index["manifests"]):
                 raise ValueError("a manifest is no object")
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             raise error(
-                "F406", f"{path} is damaged", help=f"remove {path}: images get their names again as they are made"
+                "F406",
+                f"{path} is damaged",
+                help="run `finback cache verify`, it puts it aside",
             ) from None
         return {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", **index}
+
+    def _sound_index(self) -> dict[str, Any]:
+        """The index. One that can't be read is put aside, so that the next attempt begins a new one."""
+        try:
+            return self._index()
+        except FinbackError as failure:
+            if failure.diagnostics[0].code != "F406":
+                raise
+        path = self.root / "index.json"
+        aside = path.with_name(f"index.json.damaged.{int(clock.now())}")
+        with self._trouble(), suppress(FileNotFoundError):
+            path.rename(aside)
+        raise error(
+            "F400",
+            f"{path} was damaged and has been put aside as {aside.name}; names given by `cache import` are lost",
+            help="run the command again; import again what you had imported",
+        )
 
     def _write_index(self, index: dict[str, Any]) -> None:
         self._replace(self.root / "index.json", json.dumps(index, indent=2, sort_keys=True).encode(), sync=True)
@@ -338,7 +399,7 @@ class Store:
     def _json(self, path: Path) -> Any | None:
         try:
             with path.open("rb") as stream:
-                return strict_json.plain(stream.read(RECORD_LIMIT + 1), limit=RECORD_LIMIT)
+                return strict_json.plain(stream.read(INDEX_LIMIT + 1), limit=INDEX_LIMIT)
         except FileNotFoundError:
             return None
 

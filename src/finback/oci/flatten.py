@@ -82,9 +82,9 @@ def _expanded(found: Sparse, blob: Digest, store: Store) -> Slice:
     if found.size > MAX_SPARSE:
         raise ValueError(f"a sparse file of {found.size} bytes, more than {MAX_SPARSE}")
     key = canonical.digest(["sparse", str(blob), found.size, [[s.start, s.offset, s.size] for s in found.stretches]])
-    kept = store.recall(key)
-    if isinstance(kept, str) and store.has(Digest.parse(kept)):
-        return Slice(Digest.parse(kept), 0, found.size)
+    kept = store.recall(key, Digest.parse)
+    if kept is not None and store.holds(kept, found.size):
+        return Slice(kept, 0, found.size)
     with store.ingest() as ingest:
         for stretch in found.stretches:
             for piece in _hole(stretch.start - ingest.size):

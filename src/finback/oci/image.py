@@ -75,6 +75,8 @@ def load(store: Store, digest: Digest) -> Image:
     layers = describe(document, config)
     for layer, found in zip(document.layers, layers, strict=True):
         if store.has(found.digest) and store.size(found.digest) != layer.size:
+            # A blob that lost or gained bytes in the store is no mistake of whoever made the image.
+            store.verified(found.digest)
             raise _wrong_size(digest, layer, store.size(found.digest))
     return Image(digest=digest, document=document, config=config, layers=layers)
 

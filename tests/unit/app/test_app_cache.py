@@ -26,6 +26,7 @@ from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
 from finback.ground.event import silent
 from finback.ground.platform import Platform
+from finback.host.record import file_name
 from finback.host.store import Store
 from finback.oci import image
 from finback.oci.flatten import entries
@@ -148,6 +149,22 @@ def test_damage_is_found_and_mended(store: Store, workspace: Workspace) -> None:
     assert {n.digest for n in cache.listing(workspace)} == {good, half}
     again = cache.verify(workspace)
     assert (again.damaged, again.names, again.index) == ((), (), "")
+
+
+def test_damaged_records_are_found_and_removed(store: Store, workspace: Workspace) -> None:
+    """Verify reports a record that was damaged, one that was pointed at other bytes, and one of an older finback."""
+    segment, other = store.put(b"segment"), store.put(b"other")
+    keys = [Digest.of(word) for word in (b"good", b"flipped", b"pointed")]
+    for key in keys:
+        store.remember(key, {"blob": str(segment), "size": 7})
+    good, flipped, pointed = (store.root / "actions" / file_name(k) for k in keys)
+    flipped.write_bytes(flipped.read_bytes().replace(b"size", b"sise"))
+    pointed.write_bytes(pointed.read_bytes().replace(str(segment).encode(), str(other).encode()))
+    (good.parent / Digest.of(b"old").encoded).write_text('{"blob": "x"}')
+    aged(store, 9 * DAY)
+    assert cache.verify(workspace).records == 3
+    assert list(good.parent.iterdir()) == [good]
+    assert cache.verify(workspace).records == 0
 
 
 NO_DIGEST = b'{"manifests": [{"digest": "x", "annotations": {"org.opencontainers.image.ref.name": "a"}}]}'

@@ -11,6 +11,7 @@ import pytest
 from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
 from finback.host import file
+from finback.host.record import file_name
 from finback.host.store import Store
 from finback.tree.content import Slice
 
@@ -99,8 +100,42 @@ def test_actions_are_remembered_and_damage_is_forgotten(store: Store) -> None:
     assert store.recall(key) is None
     store.remember(key, {"a": 1})
     assert store.recall(key) == {"a": 1}
-    (store.root / "actions" / key.encoded).write_text("{")
+    other = Digest.of(b"other")
+    path = store.root / "actions" / file_name(key)
+    whole = path.read_bytes()
+    # A record that was copied to another key's place does not belong there.
+    (store.root / "actions" / file_name(other)).write_bytes(whole)
+    assert store.recall(other) is None
+    assert store.recall(key, lambda value: value["b"]) is None
+    for position in range(len(whole)):
+        for bit in (0, 3, 7):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            path.write_bytes(damaged)
+            assert store.recall(key) in (None, {"a": 1})
+    for odd in (b"{", b"[]", b"[" * 100_000, b'{"value": {"a": 2}}', b""):
+        path.write_bytes(odd)
+        assert store.recall(key) is None
+
+
+def test_records_of_others_can_be_distrusted(store: Store) -> None:
+    key, mine = Digest.of(b"k"), Digest.of(b"mine")
+    Store(store.root).remember(key, 1)
+    assert store.recall(key) == 1
+    store.distrust_records()
     assert store.recall(key) is None
+    store.remember(mine, 2)
+    assert store.recall(mine) == 2
+
+
+@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"manifests": [1]}', b'{"manifests": [{"annotations": 1}]}'])
+def test_naming_something_mends_a_damaged_index(store: Store, damage: bytes) -> None:
+    (store.root / "index.json").write_bytes(damage)
+    with pytest.raises(FinbackError, match="put aside"):
+        store.tag("x", {"digest": str(Digest.of(b"x"))})
+    store.tag("x", {"digest": str(Digest.of(b"x"))})
+    assert store.tagged("x")
+    assert [p.read_bytes() for p in store.root.glob("index.json.damaged.*")] == [damage]
 
 
 def test_reading_is_bounded(tmp_path: Path) -> None:

@@ -167,11 +167,8 @@ def _one(job: Job) -> Outcome:
 
 def built(job: Job, store: Store) -> ImagePin | None:
     """What a build of the library made last, if it is in the store."""
-    try:
-        pin = lock.described(loader_reference(job.name), store.recall(_key(job)) or {})
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    return pin if pin.digest is not None and image.is_whole(store, pin.digest) else None
+    pin = store.recall(_key(job), lambda value: lock.described(loader_reference(job.name), value))
+    return pin if pin is not None and pin.digest is not None and image.is_whole(store, pin.digest) else None
 
 
 def _key(job: Job) -> Digest:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from finback.assemble.bootable import Subject
@@ -39,13 +39,16 @@ def drivers(subject: Subject) -> Drivers | None:
     if kernel is None or part is None:
         return None
     key = canonical.digest(["drivers", VERSION, str(part.image), kernel.tar, kernel.tar_required])
-    kept = subject.store.recall(key)
-    if not isinstance(kept, dict):
+    found = subject.store.recall(key, _drivers)
+    if found is None:
         kept = _read(subject, subject.contents.entries(part))
         subject.store.remember(key, kept)
-    if not kept["built_in"]:
-        return None
-    return Drivers(frozenset(kept["built_in"]), frozenset(kept["modules"]))
+        found = _drivers(kept)
+    return found if found.built_in else None
+
+
+def _drivers(value: Mapping[str, list[str]]) -> Drivers:
+    return Drivers(frozenset(value["built_in"]), frozenset(value["modules"]))
 
 
 def _read(subject: Subject, entries: Iterator[AnyEntry]) -> dict[str, list[str]]:

@@ -83,9 +83,9 @@ def _own(plan: Plan) -> list[AnyEntry]:
 def _remembered(
     subject: Subject, key: Digest, questions: Questions, view: Callable[[], View], unknown: Sequence[str]
 ) -> Answers:
-    kept = subject.store.recall(key)
-    if isinstance(kept, dict):
-        return Answers(kept["troubles"], kept["there"], kept["free"])
+    kept = subject.store.recall(key, lambda value: Answers(value["troubles"], value["there"], value["free"]))
+    if kept is not None:
+        return kept
     tree = view()
     answers = Answers(
         troubles=[trouble(tree, p) for p in questions.programs],
