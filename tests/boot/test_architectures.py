@@ -48,7 +48,7 @@ def boots(folder: Path, architecture: str, form: str, name: str) -> None:
         pytest.skip(f"no QEMU for {machine}")
     text = (ROOT / "assemblies/minimal/minimal.yml").read_text()
     (folder / "minimal.yml").write_text(text.replace("console=tty0 console=ttyS0", f"console={console}"))
-    finback(folder, "build", "--arch", architecture, "--format", form, "minimal.yml", **env)
+    finback(folder, "build", "--arch", architecture, "--name", "minimal", "--format", form, "minimal.yml", **env)
     finback(folder, "run", "--detach", "--accel", "tcg", "--arch", architecture, name)
     (state,) = (folder / "s/finback/machines").iterdir()
     try:

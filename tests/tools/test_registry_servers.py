@@ -313,7 +313,7 @@ def test_what_skopeo_pushes_is_built_from(outside: Outside, tmp_path: Path) -> N
     outside.skopeo("copy", "--all", "--preserve-digests", f"oci:{tmp_path / 'layout'}:web", f"docker://{name}")
     (tmp_path / "x.yml").write_text(f"services:\n- name: web\n  image: {name}\n")
     for architecture in ARCHITECTURES:
-        outside.finback("build", "--arch", architecture, "-f", "tar", "x.yml")
+        outside.finback("build", "--arch", architecture, "-f", "tar", "--name", "x", "x.yml")
         with tarfile.open(tmp_path / "x.tar") as archive:
             inside = [m for m in archive.getmembers() if m.isfile() and m.name.endswith("/web")]
             assert [archive.extractfile(m).read() for m in inside] == [architecture.encode()]  # type: ignore[union-attr]

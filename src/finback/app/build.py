@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from finback.app.formats import find, named
-from finback.app.planning import Inputs, make_plan
+from finback.app.output import (
+    UNLIKE,
+    Artifact,
+    Place,
+    Target,
+    check_outputs,
+    linked,
+    made_of,
+    pinned_outputs,
+    sweep,
+    write,
+)
+from finback.app.planning import Inputs, make_plan, remember_made
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
 from finback.assemble import command_line, memory
 from finback.assemble.bootable import Subject, findings
 from finback.assemble.contents import StoreContents
-from finback.assemble.system import Compression, Contents, ImagePart, Piece, System
+from finback.assemble.system import Compression, Contents, ImagePart, System
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
 from finback.ground.event import Noted, Warned, task
 from finback.ground.source import Span
@@ -24,7 +36,6 @@ from finback.host import file
 from finback.outputs import FORMATS, Format, Options, Written
 from finback.resolve.plan import Plan
 from finback.spec.model import Output
-from finback.tree.content import Hole, Slice
 
 # The store's errors after which the same work can succeed: the damaged index or blob has been removed.
 DAMAGE = ("F400", "F401")
@@ -36,61 +47,27 @@ SAME = ("kernel", "cmdline")
 UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A file that a build made."""
-
-    path: Path
-    role: str
-    media_type: str
-    size: int
-    format: str
-    memory: int | None = None
-    """MiB of memory with which the machine boots from it, where it has an initrd; services may need more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What to make and where to put it."""
-
-    formats: tuple[str, ...] = ()
-    """Default: the spec's `outputs`, or kernel+initrd."""
-    folder: Path = Path()
-    stream: BinaryIO | None = None
-    """Write the one file of a streamable format here instead of into the folder."""
-    file: Path | None = None
-    """Write the one file of a streamable format to this path."""
-    compression: Compression | None = None
-    size: str | None = None
-    """Size of disks, such as `4G`."""
-    check: bool = True
-    """Refuse what can't boot."""
-
-
 def build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifact, ...]:
-    """Make every artifact, each appearing complete or not at all.
+    """Make every artifact. All of them appear together, or none does.
 
     Raises:
-        FinbackError: with what is wrong; no artifact of a failed format is left.
+        FinbackError: with what is wrong; what was there before is still there.
 
     """
     for _ in range(MENDINGS):
         try:
             return _build(inputs, target, workspace)
         except FinbackError as failure:
-            if not any(d.code in DAMAGE for d in failure.diagnostics):
+            codes = {d.code for d in failure.diagnostics}
+            if UNLIKE in codes and not workspace.store.distrusts_records:
+                # A record of the store may be wrong. What comes out without them is the answer.
+                workspace.store.distrust_records()
+            elif not codes & set(DAMAGE):
                 raise
             # What was damaged has been removed from the store; what it held can be made or fetched again.
             for diagnostic in failure.diagnostics:
-                workspace.emit(
-                    Warned(
-                        diagnostic=Diagnostic(
-                            code=diagnostic.code,
-                            message=diagnostic.message + "; trying again",
-                            severity=Severity.WARNING,
-                        )
-                    )
-                )
+                message = diagnostic.message + "; trying again"
+                workspace.emit(Warned(diagnostic=replace(diagnostic, message=message, severity=Severity.WARNING)))
     return _build(inputs, target, workspace)
 
 
@@ -98,15 +75,35 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
     plan, spec = make_plan(inputs, workspace, formats=target.formats)
     note_relaxed(plan, workspace)
     chosen = choose_formats(plan, target)
+    pinned = pinned_outputs(inputs, plan, chosen) if inputs.frozen else None
+    if pinned is not None and len(pinned) < len({name for name, _, _ in chosen}):
+        # Nothing will tell afterwards whether a record was right.
+        workspace.store.distrust_records()
     system = assembling.build(plan, workspace.store)
     contents = StoreContents(workspace.store, plan, workspace.emit)
     check(system, chosen, contents, target, workspace, [f.path for f in spec.files or () if f.optional])
     outputs = [(name, tuple(form.write(system, contents, options))) for name, form, options in chosen]
     _check_names(system, outputs)
-    made: list[Artifact] = []
-    for name, written in outputs:
-        with task(workspace.emit, f"format {name}", f"writing {name}"):
-            made += _write(name, written, target, workspace, system)
+    place = Place(target, inputs.output_name)
+    sweep(place, outputs)
+    with ExitStack() as stack:
+        if target.stream is not None:
+            # Nothing goes out before everything is known to be right.
+            place = Place(replace(target, file=stack.enter_context(workspace.store.scratch()) / "output"), place.name)
+        stage = stack.enter_context(file.staging())
+        made: list[Artifact] = []
+        for name, written in outputs:
+            with task(workspace.emit, f"format {name}", f"writing {name}"):
+                made += write(name, written, place, stage, workspace.store)
+        if pinned is not None:
+            check_outputs(made, pinned)
+        made += linked(outputs, made, place, stage)
+        stage.publish()
+        if target.stream is not None:
+            file.send(place.path(""), target.stream)
+            made = [replace(a, path=Path("-")) for a in made]
+    if target.remember and not inputs.frozen:
+        remember_made(inputs, plan.platform, made_of(plan, made, chosen), workspace)
     return tuple(_with_memory(a, system, chosen, contents, workspace) for a in made)
 
 
@@ -266,48 +263,3 @@ def _compression(output: Output, form: Format, target: Target) -> Compression:
         help_ = f"choose one of {known}"
         raise error("F019", f"{output.format} can't be compressed by {chosen.method}", span, help=help_)
     return chosen
-
-
-def _write(
-    name: str, outputs: Iterable[Written], target: Target, workspace: Workspace, system: System
-) -> list[Artifact]:
-    made = []
-    for written in outputs:
-        if target.stream is not None:
-            size = _pour(written, target.stream, workspace)
-            path = Path("-")
-        else:
-            path = target.file or target.folder / f"{system.name}{written.suffix}"
-            with file.writing(path) as out:
-                size = _pour(written, out, workspace)
-        made.append(Artifact(path=path, role=written.role, media_type=written.media_type, size=size, format=name))
-    return made
-
-
-def _pour(written: Written, out: BinaryIO, workspace: Workspace) -> int:
-    """Write a body, runs of stored slices by the fast verified way; the number of bytes."""
-    size = 0
-    run: list[Slice] = []
-
-    def flush() -> None:
-        if run:
-            file.append_verified(workspace.store, out, run)
-            run.clear()
-
-    def pieces() -> Iterator[Piece]:
-        yield from written.body()
-
-    for piece in pieces():
-        if isinstance(piece, Slice):
-            run.append(piece)
-            size += piece.size
-        else:
-            flush()
-            if isinstance(piece, Hole):
-                file.skip(out, piece.size)
-                size += piece.size
-            else:
-                out.write(piece)
-                size += len(piece)
-    flush()
-    return size

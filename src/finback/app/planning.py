@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
-from finback.ground.digest import Digest
 from finback.ground.event import Noted, Warned, silent
 from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
-from finback.host import clock, environment, file
+from finback.host import clock, file
 from finback.host.machine import host_platform
 from finback.spec.check import check_content
 from finback.spec.load import Loaded, load_files
@@ -21,13 +20,13 @@ from finback.spec.model import Spec
 
 # Checking a spec needs none of these, and importing them takes as long as that.
 if TYPE_CHECKING:
-    from finback.resolve.lock import Lock
+    from finback.resolve.lock import Answers, Lock, Made
     from finback.resolve.plan import Plan
     from finback.resolve.substitute import Substitute
     from finback.spec.extend import Fetch, Parent
 
 SPEC_LIMIT = 4 << 20
-SOURCE_LIMIT = 1 << 30
+LOCK_LIMIT = 16 << 20
 STDIN = "-"
 # LinuxKit's fixed time (compat 2.11), so that nothing has to be set for a reproducible build.
 DEFAULT_EPOCH = 1492533000
@@ -44,8 +43,9 @@ class Inputs:
     platform: Platform | None = None
     """Default: Linux on this machine's architecture."""
     substitutes: tuple[str, ...] = ()
-    library: bool = False
-    """Let the library answer every name that it has a counterpart for."""
+    """Substitutions. Default: those that the lock remembers; an empty text in their place forgets them."""
+    library: bool | None = None
+    """Let the library answer every name that it has a counterpart for. Default: as the lock remembers."""
     lock: Path | None = None
     """The lock file. Default: NAME.lock beside the last file."""
     frozen: bool = False
@@ -59,6 +59,18 @@ class Inputs:
         """The name that outputs begin with."""
         last = self.files[-1]
         return self.name or ("moby" if last == STDIN else Path(last).name.split(".")[0])
+
+    @property
+    def output_name(self) -> str:
+        """What the names of output files begin with.
+
+        It is the build's name, and for another architecture than this machine's that architecture as well, so that
+        builds for several architectures do not overwrite each other's files. A name that was asked for stays as it is.
+        """
+        if self.name or self.platform is None or self.platform == host_platform():
+            return self.build_name
+        words = (self.build_name, self.platform.architecture, self.platform.variant)
+        return "-".join(w for w in words if w)
 
     @property
     def lock_path(self) -> Path:
@@ -125,7 +137,12 @@ def spec_beside(prefix: Path) -> Spec | None:
 
 
 def make_plan(
-    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
+    inputs: Inputs,
+    workspace: Workspace,
+    *,
+    formats: Sequence[str] | None = None,
+    look_up: bool = True,
+    lock_required: bool = False,
 ) -> tuple[Plan, Spec]:
     """The plan, and the spec that it comes from, as `plan_system` makes them.
 
@@ -133,48 +150,72 @@ def make_plan(
         FinbackError: whatever loading, resolving or the lock raises.
 
     """
-    plan, loaded = plan_system(inputs, workspace, formats=formats, look_up=look_up)
+    plan, loaded = plan_system(inputs, workspace, formats=formats, look_up=look_up, lock_required=lock_required)
     return plan, loaded.spec
 
 
 def plan_system(
-    inputs: Inputs, workspace: Workspace, *, formats: Sequence[str] | None = None, look_up: bool = True
+    inputs: Inputs,
+    workspace: Workspace,
+    *,
+    formats: Sequence[str] | None = None,
+    look_up: bool = True,
+    lock_required: bool = False,
 ) -> tuple[Plan, Loaded]:
     """The plan, and what it comes from. With *look_up*, the lock file is brought up to date unless frozen.
 
-    *formats* are those whose boot loaders are planned, too; none of them: those that the spec names.
+    *formats* are those whose boot loaders are planned, too; none of them: those that the spec names. A lock file that
+    can't be written is an error with *lock_required*, else a warning.
 
     Raises:
         FinbackError: whatever loading, resolving or the lock raises.
 
     """
+    from finback.app import frozen
     from finback.app.formats import loaders, named
-    from finback.resolve import lock as locking
+    from finback.app.host_files import HostFiles
     from finback.resolve.resolve import Request, resolve
 
     platform = inputs.platform or host_platform()
     old = read_lock(inputs)
+    pinned = frozen.pinned(old, platform, inputs.lock_path) if inputs.frozen and look_up else None
     lock = _loosened(old, inputs, platform)
     loaded = load_system(inputs, workspace, lock)
-    spec = loaded.spec
+    spec, answers = loaded.spec, _answers(inputs, workspace, old)
+    needed = () if formats is None else loaders(named(formats, spec.outputs or ()), platform)
     request = Request(
         spec=spec,
         name=inputs.build_name,
         platform=platform,
-        epoch=clock.source_date_epoch(DEFAULT_EPOCH),
-        substitute=_substitute(inputs, workspace),
-        loaders=() if formats is None else loaders(named(formats, spec.outputs or ()), platform),
+        epoch=clock.source_date_epoch(DEFAULT_EPOCH) if pinned is None else frozen.epoch(pinned),
+        substitute=_substitute(answers, workspace),
+        loaders=tuple(dict.fromkeys((*needed, *_dropped_loaders(old, lock, platform, workspace)))),
         lock=lock,
         frozen=inputs.frozen,
     )
-    plan = resolve(request, workspace.catalogue() if look_up else None, _HostFiles(inputs, workspace))
+    files = HostFiles(inputs.lock_path.parent, workspace.store, pinned)
+    plan = resolve(request, workspace.catalogue() if look_up else None, files)
     _note_substitutes(plan, spec, workspace)
     _warn_of_missing_files(plan, workspace)
-    if look_up and not inputs.frozen:
-        new = replace(lock.with_plan(plan), extends={p.reference: p.digest for p in loaded.parents})
-        if locking.encode(new) != locking.encode(old):
-            _write_lock(inputs.lock_path, new, workspace)
+    if pinned is not None:
+        frozen.check(plan, pinned, files.found)
+    elif look_up:
+        new = lock.with_plan(plan).with_files(plan, files.found)
+        new = replace(new, extends={p.reference: p.digest for p in loaded.parents}, answers=answers)
+        _update_lock(inputs.lock_path, old, new, workspace, required=lock_required)
     return plan, loaded
+
+
+def remember_made(inputs: Inputs, platform: Platform, made: Mapping[str, Made], workspace: Workspace) -> None:
+    """Add to the lock file what was built for *platform*. The file is as `plan_system` has just written it.
+
+    A lock file that can't be written is a warning.
+    """
+    old = read_lock(inputs)
+    if str(platform) not in old.systems:
+        # The lock file could not be written before, which was said.
+        return
+    _update_lock(inputs.lock_path, old, old.with_made(str(platform), made), workspace, required=False)
 
 
 def read_lock(inputs: Inputs) -> Lock:
@@ -191,7 +232,7 @@ def read_lock(inputs: Inputs) -> Lock:
         if inputs.frozen:
             raise error("F602", f"there is no lock file {path}", help="run `finback lock` to write it")
         return locking.Lock()
-    return locking.decode(file.read(path, limit=SPEC_LIMIT).decode("utf-8", "replace"), str(path))
+    return locking.decode(file.read(path, limit=LOCK_LIMIT).decode("utf-8", "surrogateescape"), str(path))
 
 
 def _loosened(lock: Lock, inputs: Inputs, platform: Platform) -> Lock:
@@ -210,16 +251,40 @@ def _loosened(lock: Lock, inputs: Inputs, platform: Platform) -> Lock:
     return lock.without(str(platform), chosen)
 
 
-def _substitute(inputs: Inputs, workspace: Workspace) -> Substitute:
+def _dropped_loaders(old: Lock, lock: Lock, platform: Platform, workspace: Workspace) -> tuple[str, ...]:
+    """Boot loaders that *old* pins and *lock* no longer does: `--update` takes the newest of them, and keeps them."""
+    from finback.resolve.plan import LOADER_PREFIX
+
+    gone = [r for r in old.loaders(str(platform)) if lock.pin(str(platform), r) is None]
+    # Another version of finback may have had other loaders.
+    return tuple(r for r in gone if r.removeprefix(LOADER_PREFIX) in workspace.library.names())
+
+
+def _answers(inputs: Inputs, workspace: Workspace, lock: Lock) -> Answers:
+    """Which names are answered by other images: as the command line says, else as the lock remembers.
+
+    Settings of this user come after that; a frozen build does not depend on them.
+    """
+    from finback.resolve.lock import Answers
+
+    given = tuple(r for r in inputs.substitutes if r) if inputs.substitutes else lock.answers.substitutes
+    settings = () if inputs.frozen else workspace.settings.substitute or ()
+    return Answers(
+        library=lock.answers.library if inputs.library is None else inputs.library,
+        substitutes=tuple(dict.fromkeys((*given, *settings))),
+    )
+
+
+def _substitute(answers: Answers, workspace: Workspace) -> Substitute:
     from finback.resolve.substitute import Rule, substitute
 
-    rules = [Rule.parse(r) for r in (*inputs.substitutes, *(workspace.settings.substitute or ()))]
+    rules = [Rule.parse(r) for r in answers.substitutes]
 
     def answer(name: str) -> str | None:
         component = workspace.library.answering(name)
         return f"finback/{component}" if component else None
 
-    return substitute(rules, answer if inputs.library else None)
+    return substitute(rules, answer if answers.library else None)
 
 
 def _note_substitutes(plan: Plan, spec: Spec, workspace: Workspace) -> None:
@@ -245,52 +310,28 @@ def _warn_of_missing_files(plan: Plan, workspace: Workspace) -> None:
             )
 
 
-def _write_lock(path: Path, lock: Lock, workspace: Workspace) -> None:
+def _update_lock(path: Path, old: Lock, new: Lock, workspace: Workspace, *, required: bool) -> None:
+    """Write the lock file if *new* differs from *old*; where that fails, warn, or with *required* raise.
+
+    Raises:
+        FinbackError: F606, it can't be written.
+
+    """
     from finback.resolve import lock as locking
 
+    text = locking.encode(new)
+    if text == locking.encode(old):
+        return
     try:
         with file.writing(path) as out:
-            out.write(locking.encode(lock).encode())
+            out.write(text.encode("utf-8", "surrogateescape"))
     except FinbackError as failure:
-        # The build itself is sound; without the lock it is only not repeatable later.
-        reason = failure.diagnostics[0].message
-        workspace.emit(
-            Warned(
-                diagnostic=Diagnostic(
-                    code="F606",
-                    message=f"the lock file was not written: {reason}",
-                    help="--lock FILE puts it elsewhere",
-                    severity=Severity.WARNING,
-                )
-            )
+        problem = Diagnostic(
+            code="F606",
+            message=f"the lock file was not written: {failure.diagnostics[0].message}",
+            help="--lock FILE puts it elsewhere",
         )
-
-
-class _HostFiles:
-    """Files that the spec names by `source`, relative to the YAML file that names them."""
-
-    def __init__(self, inputs: Inputs, workspace: Workspace) -> None:
-        self._inputs = inputs
-        self._workspace = workspace
-
-    def read(self, path: str, span: Span | None) -> tuple[bytes, int] | None:
-        from finback.app.parents import is_remote
-
-        if span and is_remote(span.source):
-            raise error(
-                "F093",
-                f"{span.source.name} is from a registry, and takes a file of this machine: {path}",
-                span,
-                help="write `contents:` there, or `files.replace:` here",
-            )
-        if path.startswith("~/"):
-            found = environment.home() / path[2:]
-        else:
-            folder = Path(span.source.name).parent if span and span.source.name != "<stdin>" else Path()
-            found = folder / path
-        if not found.exists():
-            return None
-        return file.read(found, limit=SOURCE_LIMIT), found.stat().st_mode & 0o7777
-
-    def keep(self, data: bytes) -> Digest:
-        return self._workspace.store.put(data)
+        if required:
+            raise FinbackError(problem) from None
+        # The build itself is sound; without the lock it is only not repeatable later.
+        workspace.emit(Warned(diagnostic=replace(problem, severity=Severity.WARNING)))

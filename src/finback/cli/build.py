@@ -60,9 +60,10 @@ def COMMAND(  # noqa: N802
         _streams.result(dump.to_yaml(load_inputs(inputs, workspace)), newline=False)
         return
     from finback.app import build as building
+    from finback.app.output import Target
     from finback.cli import table
 
-    target = building.Target(
+    target = Target(
         formats=tuple(f for given in formats for f in given.split(",") if f),
         folder=folder,
         stream=_streams.binary("--o -") if stream == "-" else None,
@@ -70,6 +71,7 @@ def COMMAND(  # noqa: N802
         compression=_compression(compression),
         size=size,
         check=not no_check,
+        remember=True,
     )
     made = building.build(inputs, target, workspace)
     if stream == "-":

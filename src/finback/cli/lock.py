@@ -35,22 +35,30 @@ def _is_file(argument: str) -> bool:
     metavar="[NAME]",
     help="Take the newest of everything, or of the image NAME alone, such as nginx. Repeatable.",
 )
+@click.option(
+    "-f", "--format", "formats", multiple=True, metavar="FORMAT[,FORMAT]",
+    help="Pin the boot loaders of these formats, too. Repeatable. Default: those of the file's `outputs`."
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 @input_options
-def COMMAND(inputs: Inputs, workspace: Workspace, update: tuple[str, ...], as_json: bool) -> None:  # noqa: N802
+def COMMAND(  # noqa: N802
+    inputs: Inputs, workspace: Workspace, update: tuple[str, ...], formats: tuple[str, ...], as_json: bool
+) -> None:
     """Pin everything that FILE names, and print what changed in the lock file.
 
     \b
     finback lock web.yml                   pin what is not pinned yet
     finback lock --update web.yml          take the newest of everything
     finback lock --update nginx web.yml    take the newest of finback/nginx
+    finback lock -f raw-efi web.yml        pin the boot loader of a format, too
     """  # noqa: D301
     from finback.app.planning import make_plan, read_lock
     from finback.cli import table
     from finback.resolve.lock import compare
 
     old = read_lock(inputs)
-    make_plan(replace(inputs, update=update), workspace, formats=())
+    chosen = tuple(f for given in formats for f in given.split(",") if f)
+    make_plan(replace(inputs, update=update), workspace, formats=chosen, lock_required=True)
     changes = compare(old, read_lock(inputs))
     table.show(
         [

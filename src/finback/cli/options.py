@@ -21,7 +21,9 @@ _INPUTS = (
     click.option("--arch", metavar="ARCH", help="Architecture to build for. Default: this machine's."),
     click.option("--docker", is_flag=True, help="Look among the images of the local Docker or Podman first."),
     click.option(
-        "--library", is_flag=True, help="Let the library answer every image name that it has a counterpart for."
+        "--library/--no-library",
+        default=None,
+        help="Let the library answer every image name that it has a counterpart for. Default: as the lock file has it.",
     ),
     click.option(
         "--library-from",
@@ -32,7 +34,8 @@ _INPUTS = (
         "--substitute",
         multiple=True,
         metavar="PATTERN=TARGET",
-        help="Let other images answer names, such as 'linuxkit/*=finback/*'. Repeatable.",
+        help="Let other images answer names, such as 'linuxkit/*=finback/*'. Repeatable. Default: as the lock file has "
+        "it; an empty one forgets that.",
     ),
     click.option(
         "--lock",

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import io
 import os
-import secrets
+import shutil
 import stat
 import sys
 import tempfile
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from finback.ground.diagnostic import FinbackError, error
+from finback.host import beside
 from finback.host.ingest import WholeFile
 from finback.host.store import CHUNK, Store
 from finback.tree.content import Slice
@@ -74,23 +75,111 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
 
     """
-    path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            with WholeFile(path, "wb") as out:
+    with staging() as stage:
+        with stage.writing(path) as out:
+            yield out
+        stage.publish()
+
+
+class Stage:
+    """Files that appear together: each is written under a hidden name, and all get their names in `publish`."""
+
+    def __init__(self) -> None:
+        self._hidden: dict[Path, tuple[Path, int]] = {}
+        """By the path that the file will have: its path now, and the handle that holds its lock."""
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[BinaryIO]:
+        """A file that `publish` will put at *path*. What is no regular file is written at once, as it is.
+
+        Raises:
+            FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+        """
+        path = Path(os.path.realpath(path))
+        try:
+            if is_special(path):
+                with WholeFile(path, "wb") as out:
+                    yield cast("BinaryIO", out)
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = self._begin(path)
+            with WholeFile(handle, "wb") as out:
                 yield cast("BinaryIO", out)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with WholeFile(temporary, "xb") as out:
-            yield cast("BinaryIO", out)
-            os.fsync(out.fileno())
-        temporary.replace(path)
-    except OSError as failure:
-        raise failed(path, failure) from None
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as failure:
+            raise failed(path, failure) from None
+
+    def hidden(self, path: Path) -> Path:
+        """Where the file that will be at *path* is meanwhile."""
+        return self._hidden[Path(os.path.realpath(path))][0]
+
+    def copy(self, path: Path, second: Path) -> None:
+        """Let the file that will be at *path* have the name *second* as well: as a link where there can be one.
+
+        Raises:
+            FinbackError: as `writing`.
+
+        """
+        source, second = self.hidden(path), Path(os.path.realpath(second))
+        try:
+            os.close(self._begin(second))
+            target = self._hidden[second][0]
+            target.unlink()
+            try:
+                target.hardlink_to(source)
+            except OSError:
+                # The file system has no links.
+                shutil.copyfile(source, target)
+        except OSError as failure:
+            raise failed(second, failure) from None
+
+    def publish(self) -> None:
+        """Give all files their names.
+
+        Raises:
+            FinbackError: F404 or F405, a file can't be replaced; all that was there is there still.
+
+        """
+        try:
+            beside.publish((hidden, path) for path, (hidden, _) in self._hidden.items())
+        except OSError as failure:
+            raise failed(Path(failure.filename2 or failure.filename or "output"), failure) from None
+
+    def discard(self) -> None:
+        """Remove what has not been published."""
+        for hidden, guard in self._hidden.values():
+            hidden.unlink(missing_ok=True)
+            os.close(guard)
+        self._hidden.clear()
+
+    def _begin(self, path: Path) -> int:
+        """A new hidden file for *path*; a handle to write it by, which may be closed."""
+        beside.sweep(path.parent, lambda name: name == path.name)
+        hidden, handle = beside.make(path)
+        if path in self._hidden:
+            # Two formats write the same file; the last one counts.
+            old, guard = self._hidden[path]
+            old.unlink(missing_ok=True)
+            os.close(guard)
+        self._hidden[path] = (hidden, handle)
+        return os.dup(handle)
+
+
+@contextmanager
+def staging() -> Iterator[Stage]:
+    """Files that appear together when the block calls `Stage.publish`; what was not published is removed after it."""
+    stage = Stage()
+    try:
+        yield stage
     finally:
-        # Gone already when all went well.
-        temporary.unlink(missing_ok=True)
+        stage.discard()
+
+
+def is_special(path: Path) -> bool:
+    """Whether there is something at *path* that is neither a file nor a folder, such as `/dev/null` or a pipe."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def skip(out: BinaryIO, size: int) -> None:
@@ -170,6 +259,25 @@ def spool() -> Iterator[BinaryIO]:
             yield cast("BinaryIO", out)
     except OSError as failure:
         raise failed(Path(failure.filename or tempfile.gettempdir()), failure) from None
+
+
+def send(path: Path, out: BinaryIO) -> None:
+    """Write the content of *path* to a stream.
+
+    Raises:
+        FinbackError: F404 or F405, *path* can't be read.
+        OSError: *out* can't be written.
+
+    """
+    with opened(path) as source:
+        descriptor = os.dup(source.fileno())
+    # Trouble with the stream is not trouble with the file.
+    with open(descriptor, "rb") as source:
+        while chunk := source.read(CHUNK):
+            view = memoryview(chunk)
+            while view:
+                # A raw stream may take less than it is given.
+                view = view[out.write(view) :]
 
 
 def rename(path: Path, target: Path) -> None:

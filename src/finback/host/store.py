@@ -242,6 +242,11 @@ class Store:
         with self._trouble():
             self._replace(self._record(key), record.encode(key, value))
 
+    @property
+    def distrusts_records(self) -> bool:
+        """Whether `distrust_records` was called."""
+        return self._distrusted
+
     def distrust_records(self) -> None:
         """From now on rely on no record that this process has not written itself.
 
@@ -436,6 +441,9 @@ class Store:
     def _trouble(self) -> Iterator[None]:
         try:
             yield
+        except BrokenPipeError:
+            # Never the store's: who reads the output has gone.
+            raise
         except OSError as failure:
             if failure.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise error(

@@ -24,6 +24,8 @@ class Written:
     """What it is for: `kernel`, `initrd`, `cmdline`, `rootfs`, `disk`."""
     media_type: str
     body: Body
+    also: tuple[str, ...] = ()
+    """Further suffixes under which the file can be found: what LinuxKit calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

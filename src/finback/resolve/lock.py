@@ -1,8 +1,12 @@
-"""The lock file: what the names of a spec meant when they were last resolved.
+"""The lock file: what the names of a spec meant when they were last resolved, and what was made of them.
 
 ``NAME.lock`` stands beside the YAML and belongs in version control. It is JSON with a fixed order, so that a diff shows
 what changed: per platform, each image with its digest and version, and for images of the library each Debian package
-with its version and hash. Files that the YAML extends stand beside the platforms.
+with its version and hash. Files that the YAML extends, and choices of the command line, stand beside the platforms.
+For each platform `systems` has what else reaches a byte of the image: the files of the machine that builds, the time of
+all files, the digest of the plan, and the digests of the outputs that were last built.
+
+docs/reference/lock.md describes the file.
 """
 
 from __future__ import annotations
@@ -13,13 +17,51 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finback.codec import strict_json
+from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.resolve.plan import ImagePin, PackagePin, Plan
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Version 1 has no `systems`: it pins images and extended files alone.
+READABLE = (1, 2)
+ABSENT = "absent"
 # The bytes of a lock file; that of a system with every component of the library has 1 MB.
 LIMIT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The files that one format was written as."""
+
+    options: str
+    """The options that decide their bytes besides the plan: name, compression, size."""
+    by: str
+    """The version of finback, and of the compressor."""
+    files: Mapping[str, Digest]
+    """Digests by what follows the build's name in the files' names: `-kernel`, `.iso`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemPin:
+    """What the system for one platform is made of besides images."""
+
+    plan: Digest
+    """Digest of the plan as the image has it."""
+    epoch: int
+    """SOURCE_DATE_EPOCH."""
+    files: Mapping[str, Digest | None] = field(default_factory=dict)
+    """Files of the machine that builds, by their paths from the lock file; None for one that was not there."""
+    made: Mapping[str, Made] = field(default_factory=dict)
+    """What was built last, by format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Which names are answered by other images: what `--library` and `--substitute` said."""
+
+    library: bool = False
+    substitutes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +71,57 @@ class Lock:
     platforms: Mapping[str, Mapping[str, ImagePin]] = field(default_factory=dict)
     extends: Mapping[str, Digest] = field(default_factory=dict)
     """Files that are extended, by the name that the lock has for them."""
+    systems: Mapping[str, SystemPin] = field(default_factory=dict)
+    """The rest that is pinned, by platform. A lock of version 1 has none."""
+    answers: Answers = Answers()
 
     def pin(self, platform: str, reference: str) -> ImagePin | None:
         """What *reference* was for *platform*, or None."""
         return self.platforms.get(platform, {}).get(reference)
+
+    def loaders(self, platform: str) -> tuple[str, ...]:
+        """References of the boot loaders that are pinned for *platform*."""
+        return tuple(r for r, pin in self.platforms.get(platform, {}).items() if pin.loader)
 
     def with_plan(self, plan: Plan) -> Lock:
         """This lock with the pins of *plan*; other platforms stay as they are, and so do loaders of other formats."""
         pins: dict[str, ImagePin] = {}
         for image in plan.images:
             known = pins.get(image.reference)
-            if known is None or (image.substitutes and not known.substitutes):
+            if known is None:
                 pins[image.reference] = image
+            else:
+                chosen = image if image.substitutes and not known.substitutes else known
+                pins[image.reference] = replace(chosen, loader=known.loader or image.loader)
         for reference, pin in self.platforms.get(str(plan.platform), {}).items():
             if pin.loader:
                 pins.setdefault(reference, pin)
         return replace(self, platforms={**self.platforms, str(plan.platform): pins})
+
+    def with_files(self, plan: Plan, files: Mapping[str, Digest | None]) -> Lock:
+        """This lock with what *plan* is made of besides images. What was built stays while the plan stays the same."""
+        old = self.systems.get(str(plan.platform))
+        digest = plan_digest(plan)
+        made = old.made if old is not None and old.plan == digest else {}
+        system = SystemPin(plan=digest, epoch=plan.epoch, files=dict(files), made=made)
+        return replace(self, systems={**self.systems, str(plan.platform): system})
+
+    def with_made(self, platform: str, made: Mapping[str, Made]) -> Lock:
+        """This lock with the digests of what was built for *platform*, which it must pin already."""
+        system = self.systems[platform]
+        return replace(self, systems={**self.systems, platform: replace(system, made={**system.made, **made})})
 
     def without(self, platform: str, references: Iterable[str]) -> Lock:
         """This lock without the pins of *references*, so that they are resolved anew."""
         drop = set(references)
         kept = {r: p for r, p in self.platforms.get(platform, {}).items() if r not in drop}
         extends = {r: d for r, d in self.extends.items() if r not in drop}
-        return Lock({**self.platforms, platform: kept}, extends)
+        return replace(self, platforms={**self.platforms, platform: kept}, extends=extends)
+
+
+def plan_digest(plan: Plan) -> Digest:
+    """The identity of the system that *plan* describes: without the build's name and what only formats need."""
+    return canonical.digest(replace(plan, name="", loaders=()))
 
 
 def decode(text: str, name: str) -> Lock:
@@ -64,25 +134,68 @@ def decode(text: str, name: str) -> Lock:
     remedy = f"delete {name} and run `finback lock` to write it anew"
     try:
         data = strict_json.plain(text, limit=LIMIT)
-        if data["version"] != FORMAT_VERSION:
+        if data["version"] not in READABLE:
             raise error(
                 "F601", f"{name} has lock format {data['version']!r}; this finback reads {FORMAT_VERSION}", help=remedy
             )
-        platforms = {p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()}
-        return Lock(platforms, {r: Digest.parse(d) for r, d in data.get("extends", {}).items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as failure:
-        raise error("F601", f"{name} is not a lock file: {failure!r}", help=remedy) from None
+        return Lock(
+            {p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()},
+            {r: Digest.parse(d) for r, d in data.get("extends", {}).items()},
+            {p: _system(s) for p, s in data.get("systems", {}).items()},
+            Answers(library=bool(data.get("library", False)), substitutes=_texts(data.get("substitute", []))),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as failure:
+        raise error("F601", f"{name} is not a lock file: {failure!r}"[:300], help=remedy) from None
+
+
+def _system(data: Mapping[str, Any]) -> SystemPin:
+    return SystemPin(
+        plan=Digest.parse(data["plan"]),
+        epoch=int(data["epoch"]),
+        files={p: None if d == ABSENT else Digest.parse(d) for p, d in data.get("files", {}).items()},
+        made={name: _made(value) for name, value in data.get("made", {}).items()},
+    )
+
+
+def _made(data: Mapping[str, Any]) -> Made:
+    files = {suffix: Digest.parse(d) for suffix, d in data["files"].items()}
+    return Made(options=str(data["options"]), by=str(data["by"]), files=files)
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise TypeError("substitute is no list of texts")
+    return tuple(values)
 
 
 def encode(lock: Lock) -> str:
     """The text of a lock file."""
-    platforms = {
+    body: dict[str, Any] = {"version": FORMAT_VERSION}
+    if lock.answers.library:
+        body["library"] = True
+    if lock.answers.substitutes:
+        body["substitute"] = list(lock.answers.substitutes)
+    if lock.extends:
+        body["extends"] = {r: str(d) for r, d in sorted(lock.extends.items())}
+    if lock.systems:
+        body["systems"] = {platform: _written(system) for platform, system in sorted(lock.systems.items())}
+    body["platforms"] = {
         platform: {reference: describe(pin) for reference, pin in sorted(pins.items())}
         for platform, pins in sorted(lock.platforms.items())
     }
-    extends = {"extends": {r: str(d) for r, d in sorted(lock.extends.items())}} if lock.extends else {}
-    body = {"version": FORMAT_VERSION, **extends, "platforms": platforms}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _written(system: SystemPin) -> dict[str, Any]:
+    out: dict[str, Any] = {"plan": str(system.plan), "epoch": system.epoch}
+    if system.files:
+        out["files"] = {p: ABSENT if d is None else str(d) for p, d in sorted(system.files.items())}
+    if system.made:
+        out["made"] = {
+            name: {"options": made.options, "by": made.by, "files": {s: str(d) for s, d in sorted(made.files.items())}}
+            for name, made in sorted(system.made.items())
+        }
+    return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +216,8 @@ def compare(old: Lock, new: Lock) -> tuple[Change, ...]:
         if was != now:
             short = [d.short if d else "" for d in (was, now)]
             changes.append(Change(platform="extends", subject=reference, before=short[0], after=short[1]))
+    for platform in sorted({*old.systems, *new.systems}):
+        changes += _files(platform, old.systems.get(platform), new.systems.get(platform))
     for platform in sorted({*old.platforms, *new.platforms}):
         before, after = old.platforms.get(platform, {}), new.platforms.get(platform, {})
         for reference in sorted({*before, *after}):
@@ -112,6 +227,26 @@ def compare(old: Lock, new: Lock) -> tuple[Change, ...]:
             changes.append(Change(platform=platform, subject=reference, before=_short(a), after=_short(b)))
             changes += _packages(platform, a, b)
     return tuple(changes)
+
+
+def _files(platform: str, a: SystemPin | None, b: SystemPin | None) -> list[Change]:
+    before, after = (s.files if s else {} for s in (a, b))
+    found = [
+        Change(platform=platform, subject=path, before=_file(before, path), after=_file(after, path))
+        for path in sorted({*before, *after})
+        if path not in before or path not in after or before[path] != after[path]
+    ]
+    plans = [s.plan.short if s else "" for s in (a, b)]
+    if plans[0] != plans[1]:
+        found.append(Change(platform=platform, subject="plan", before=plans[0], after=plans[1]))
+    return found
+
+
+def _file(files: Mapping[str, Digest | None], path: str) -> str:
+    if path not in files:
+        return ""
+    digest = files[path]
+    return ABSENT if digest is None else digest.short
 
 
 def _packages(platform: str, a: ImagePin | None, b: ImagePin | None) -> list[Change]:

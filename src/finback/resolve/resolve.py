@@ -146,10 +146,10 @@ class _Resolver:
 
     def _loader(self, reference: str) -> ImagePin:
         if reference not in self._found:
-            self._found[reference] = self._find(reference, None)
+            self._found[reference] = self._find(reference, None, lock="`finback lock -f FORMAT`")
         return replace(self._found[reference].pin, loader=True)
 
-    def _find(self, expanded: str, span: Span | None) -> Found:
+    def _find(self, expanded: str, span: Span | None, lock: str = "`finback lock`") -> Found:
         if self._catalogue is None:
             return Found(pin=ImagePin(reference=expanded))
         platform = self._request.platform
@@ -159,7 +159,7 @@ class _Resolver:
                 "F602",
                 f"{expanded} is not in the lock for {platform}",
                 span,
-                help="build once without --frozen, or run `finback lock`, and commit the lock file",
+                help=f"build once without --frozen, or run {lock}, and commit the lock file",
             )
         wanted = Wanted(reference=expanded, platform=platform, locked=locked, frozen=self._request.frozen, span=span)
         return self._catalogue.find(wanted)

@@ -48,7 +48,7 @@ class LibraryCatalogue:
             if requirements:
                 archive = self._around.archive(wanted.platform.architecture)
                 pins = archive.solve(requirements, component.definition.without or ())
-        digest = cached(recipe(component, pins, wanted.platform, EPOCH), self._around.store)
+        digest = self._pinned(wanted) or cached(recipe(component, pins, wanted.platform, EPOCH), self._around.store)
         if digest is None:
             digest = self._build(component, pins, wanted)
         if wanted.frozen and locked is not None and locked.digest != digest:
@@ -94,6 +94,11 @@ class LibraryCatalogue:
                 help="run `finback lock` and commit the lock file",
             )
         return None
+
+    def _pinned(self, wanted: Wanted) -> Digest | None:
+        """The image that the lock pins, for a frozen build, which relies on no record of the store."""
+        digest = wanted.locked.digest if wanted.frozen and wanted.locked else None
+        return digest if digest is not None and oci_image.is_whole(self._around.store, digest) else None
 
     def _build(self, component: Component, pins: tuple[PackagePin, ...], wanted: Wanted) -> Digest:
         around = self._around

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from finback.app import build as building
+from finback.app.output import Target
 from finback.app.planning import Inputs
 from finback.app.workspace import Workspace
 from finback.backends import Disk, Forward
@@ -229,8 +230,8 @@ class Lab:
             place = self._folder / f"image{len(self._built)}"
             place.mkdir(parents=True, exist_ok=True)
             inputs = Inputs(files=(str(system),))
-            building.build(inputs, building.Target(formats=("kernel+initrd",), folder=place), self._workspace)
-            self._built[system] = place / inputs.build_name
+            building.build(inputs, Target(formats=("kernel+initrd",), folder=place), self._workspace)
+            self._built[system] = place / inputs.output_name
         return self._built[system]
 
     def start(self, timeout: float = SECONDS) -> None:

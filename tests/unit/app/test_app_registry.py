@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from finback.host.machine import host_platform
 from finback.testing.access import Access
 from finback.testing.registry import FakeRegistry
 
@@ -82,7 +83,7 @@ def test_a_spec_is_built_from_a_registry_and_its_lock_holds(
     registry.put_index("web", "1", entries)
     (tmp_path / "x.yml").write_text(f"services:\n- name: web\n  image: {registry.host}/web:1\n")
     ok(finback("build", "--arch", "arm64", "-f", "tar", "x.yml"))
-    with tarfile.open(tmp_path / "x.tar") as archive:
+    with tarfile.open(tmp_path / ("x.tar" if host_platform().architecture == "arm64" else "x-arm64.tar")) as archive:
         inside = [m for m in archive.getmembers() if m.name.endswith("/web") and m.isfile()]
         assert [archive.extractfile(m).read() for m in inside] == [b"arm64"]
     lock = json.loads((tmp_path / "x.lock").read_text())

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import io
 import lzma
 import struct
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from finback.codec import ar, tar
+from finback.codec import tar
 from finback.codec.compress import compress
 from finback.component import image, kernel
 from finback.component.library import Library
@@ -24,39 +22,13 @@ from finback.host.store import Store
 from finback.oci import image as oci_image
 from finback.resolve.plan import PackagePin
 from finback.tree.entry import AnyEntry, File, Symlink
+from package_files import Files, deb
 
 EPOCH = 1_500_000_000
 AMD64 = Platform("linux", "amd64")
 LIB = "usr/lib/x86_64-linux-gnu"
 STATUS = "var/lib/dpkg/status.d"
 MakeElf = Callable[..., bytes]
-Files = dict[str, bytes | str]
-"""Path to contents, or to what a symbolic link leads to."""
-
-
-def deb(name: str, files: Files, mtime: int = EPOCH + 1000, *, cut: int = 0) -> bytes:
-    """A package: of each path the folders above it, then the path itself."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        for path, content in files.items():
-            member = tarfile.TarInfo(f"./{path}")
-            member.mtime, member.mode = mtime, 0o755
-            if isinstance(content, str):
-                member.type, member.linkname = tarfile.SYMTYPE, content
-                archive.addfile(member)
-            else:
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-    control = io.BytesIO()
-    with tarfile.open(fileobj=control, mode="w") as archive:
-        text = f"Package: {name}\nVersion: 1\nArchitecture: amd64\nDescription: demo\n".encode()
-        member = tarfile.TarInfo("./control")
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
-    packed = lzma.compress(data.getvalue(), preset=0)
-    return ar.encode(
-        [("debian-binary", b"2.0\n"), ("control.tar", control.getvalue()), ("data.tar.xz", packed[: len(packed) - cut])]
-    )
 
 
 @dataclass(frozen=True, slots=True)

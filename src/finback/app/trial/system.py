@@ -12,6 +12,7 @@ from finback.app import build as building
 from finback.app.machine import running as machines
 from finback.app.machine import start as run
 from finback.app.machine.diagnosis import diagnose
+from finback.app.output import Target
 from finback.app.planning import Inputs, load_inputs
 from finback.app.trial import expectations
 from finback.app.trial.observation import Outcome, observe
@@ -136,7 +137,7 @@ def build(inputs: Inputs, options: Options, place: Path, workspace: Workspace, f
         name = inputs.files[-1]
         raise error("F068", f"{name} has no tests", help='add some, such as `tests: [{console: "finback: onboot"}]`')
     place.mkdir(parents=True)
-    target = building.Target(formats=(form,), folder=place)
+    target = Target(formats=(form,), folder=place)
     with task(workspace.emit, f"build-{inputs.build_name}", f"building {inputs.build_name}"):
         made = building.build(inputs, target, workspace)
     machine = spec.machine or GuestMachine()
@@ -144,7 +145,7 @@ def build(inputs: Inputs, options: Options, place: Path, workspace: Workspace, f
         name=inputs.build_name,
         source=inputs.files[-1],
         # Kernel and initrd go by the name that they share; a disk is one file.
-        prefix=place / inputs.build_name if any(a.role == "kernel" for a in made) else made[0].path,
+        prefix=place / inputs.output_name if any(a.role == "kernel" for a in made) else made[0].path,
         tests=completed(spec),
         spec=spec,
         machine=machine,

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from finback.ground.errors.code import Code
 
+UNLIKE_OUTPUT = Code(
+    "F600",
+    "An output of a frozen build is not the one that the lock file pins",
+    "Build with the versions that the message names, or build without --frozen and commit the lock file.",
+)
 BAD_LOCK = Code("F601", "The file is not a lock file that this version of finback reads")
 NOT_LOCKED = Code(
     "F602", "The lock file does not pin this, or does not exist", "Run `finback lock` and commit the file."

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from finback.ground.errors.code import Code
 
+INDEX_PUT_ASIDE = Code(
+    "F400",
+    "The index of the store was damaged and has been put aside",
+    "Run the command again. Images that `finback cache import` had named must be imported again.",
+)
 BLOB_DAMAGED = Code(
     "F401",
     "Data in the store was damaged and has been removed",

@@ -1,0 +1,376 @@
+"""What `--frozen` refuses, and what comes out of a store in which something was changed or damaged."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from boot_loaders import stub
+from finback.app.build import build
+from finback.app.output import Target
+from finback.app.planning import Inputs, make_plan, read_lock
+from finback.app.settings import Settings
+from finback.app.workspace import Workspace
+from finback.codec import tar
+from finback.component.library import Library
+from finback.ground.diagnostic import FinbackError, error
+from finback.ground.digest import Digest
+from finback.ground.event import Event, Warned
+from finback.ground.platform import Platform
+from finback.host import record
+from finback.host.store import Store
+from finback.oci import image
+from finback.resolve.plan import PackagePin
+from finback.tree.content import Inline, read_inline
+from finback.tree.entry import File
+from package_files import deb
+
+AMD64 = Platform("linux", "amd64")
+FORMATS = ("kernel+initrd", "raw-efi")
+PACKAGE = deb("a", {"usr/bin/hello": b"hello"})
+PIN = PackagePin(
+    name="a", version="1", architecture="amd64", filename="pool/a.deb", size=len(PACKAGE), digest=Digest.of(PACKAGE)
+)
+KERNEL = bytes(0x1FE) + b"\x55\xaa\xeb\x66HdrS" + bytes(range(256)) * 40
+SPEC = """\
+extends: base.yml
+kernel: {image: "oci-layout:images:kernel"}
+services:
+- {name: web, image: "oci-layout:images:web", command: [/web], seccomp: profile.json}
+- {name: tool, image: finback/tool, command: [/usr/bin/hello]}
+files:
+- {path: etc/motd, source: motd}
+- {path: root/.ssh/authorized_keys, source: keys/me.pub}
+- {path: etc/extra, source: extra, optional: true}
+"""
+PROFILE = {"defaultAction": "SCMP_ACT_ALLOW"}
+
+
+class Archive:
+    """Debian's archive, with one package."""
+
+    def solve(self, requirements: Iterable[str], without: Iterable[str]) -> tuple[PackagePin, ...]:
+        del requirements, without
+        return (PIN,)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def fetch(self, pins: Iterable[PackagePin]) -> None:
+        for pin in pins:
+            if pin.digest != PIN.digest:
+                raise error("F610", f"package {pin.name} has left the archive", help="take its successor")
+            self._store.put(PACKAGE)
+
+
+@dataclass
+class Project:
+    """A folder with a system, all that it is made of, and a store."""
+
+    folder: Path
+    said: list[str]
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def workspace(self) -> Workspace:
+        out = Workspace(emit=self._note, settings=Settings(), cache=self.store)
+        out._library = Library((self.folder / "components",))
+        out._archives = {"amd64": Archive(out.store)}  # type: ignore[dict-item]
+        return out
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            self.said.append(event.diagnostic.code)
+
+    def inputs(self, *, frozen: bool = True, **more: object) -> Inputs:
+        made = Inputs(files=(str(self.folder / "x.yml"),), platform=AMD64, name="x", frozen=frozen)
+        return replace(made, **more)  # type: ignore[arg-type]
+
+    def build(self, *, frozen: bool = True, formats: tuple[str, ...] = FORMATS, **more: object) -> dict[str, bytes]:
+        """Build; the bytes of what was made, by name."""
+        out = self.folder / "out"
+        target = Target(formats=formats, folder=out, check=False, remember=True)
+        made = build(self.inputs(frozen=frozen, **more), target, self.workspace())
+        assert not [p for p in out.iterdir() if p.name.startswith(".")], "something half-written is left"
+        return {a.path.name: a.path.read_bytes() for a in made}
+
+    def locked(self) -> dict[str, object]:
+        return json.loads((self.folder / "x.lock").read_text())
+
+
+def define(project: Project) -> None:
+    folder = project.folder
+    images = Store(folder / "images")
+    for name, data in {"kernel": KERNEL, "web": b"web"}.items():
+        entries = [File(path=name, content=Inline(data), mode=0o755)]
+        body = b"".join(bytes(c) for c in tar.encode(entries, read_inline))
+        digest = image.write(images, [images.put(body)], {"os": "linux", "architecture": "amd64", "config": {}})
+        size = images.size(digest)
+        images.tag(name, {"mediaType": image.MANIFEST, "digest": str(digest), "size": size})
+    for name, text in {
+        "tool": "summary: t\ncategory: tool\npackages: [a]\nkeep: {paths: [/usr/bin/hello]}\n",
+        "systemd-boot": "summary: s\ncategory: tool\n",
+    }.items():
+        (folder / "components" / name).mkdir(parents=True)
+        (folder / "components" / name / "component.yml").write_text(text)
+    efi = folder / "components/systemd-boot/rootfs/usr/lib/systemd/boot/efi"
+    efi.mkdir(parents=True)
+    for name in ("linuxx64.efi.stub", "systemd-bootx64.efi"):
+        (efi / name).write_bytes(stub())
+    (folder / "keys").mkdir()
+    (folder / "keys/me.pub").write_text("ssh-ed25519 AAAA me\n")
+    (folder / "motd").write_text("hello\n")
+    (folder / "profile.json").write_text(json.dumps(PROFILE))
+    (folder / "base.yml").write_text("files: [{path: etc/base, contents: base}]\n")
+    (folder / "x.yml").write_text(SPEC)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """A project that was built once, so that it has a lock and a full store; and what was made."""
+    project = Project(tmp_path_factory.mktemp("prepared") / "p", [])
+    project.folder.mkdir()
+    define(project)
+    made = project.build(frozen=False)
+    assert project.build() == made
+    return project.folder, made
+
+
+@pytest.fixture
+def project(prepared: tuple[Path, dict[str, bytes]], tmp_path: Path) -> Project:
+    # The very folder would do as well, if nothing were changed in it.
+    return Project(Path(shutil.copytree(prepared[0], tmp_path / "p", symlinks=True)), [])
+
+
+@pytest.fixture
+def right(prepared: tuple[Path, dict[str, bytes]]) -> dict[str, bytes]:
+    return prepared[1]
+
+
+def append(name: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        with (project.folder / name).open("a") as out:
+            out.write("\n# changed\n" if name.endswith((".yml", ".pub")) else "changed\n")
+
+    return change
+
+
+def write(name: str, text: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        (project.folder / name).write_text(text)
+
+    return change
+
+
+def remove(name: str) -> Callable[[Project], None]:
+    return lambda project: (project.folder / name).unlink()
+
+
+def replace_in(name: str, old: str, new: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        text = (project.folder / name).read_text()
+        assert old in text
+        (project.folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def unpin(section: str, *path: str) -> Callable[[Project], None]:
+    """Take something out of the lock."""
+
+    def change(project: Project) -> None:
+        lock = json.loads((project.folder / "x.lock").read_text())
+        place = lock[section]["linux/amd64"]
+        for step in path[:-1]:
+            place = place[step]
+        del place[path[-1]]
+        (project.folder / "x.lock").write_text(json.dumps(lock))
+
+    return change
+
+
+def change_package(project: Project) -> None:
+    """Another package in the lock, and no image that is there already."""
+    text = (project.folder / "x.lock").read_text()
+    (project.folder / "x.lock").write_text(text.replace(PIN.digest.encoded, Digest.of(b"other").encoded))
+    shutil.rmtree(project.store)
+
+
+REFUSED = {
+    "source file": (append("motd"), "F603"),
+    "source file that is gone": (remove("motd"), "F603"),
+    "optional file that is there now": (write("extra", "x"), "F603"),
+    "key": (append("keys/me.pub"), "F603"),
+    "profile": (write("profile.json", json.dumps({**PROFILE, "defaultAction": "SCMP_ACT_LOG"})), "F603"),
+    "extended file": (write("base.yml", "files: [{path: etc/base, contents: other}]\n"), "F603"),
+    "command in the YAML": (replace_in("x.yml", "/web]", "/web, more]"), "F603"),
+    "component definition": (replace_in("components/tool/component.yml", "summary: t", "summary: u"), "F604"),
+    "component's own file": (write("components/systemd-boot/rootfs/usr/more", "x"), "F604"),
+    "package": (change_package, "F610"),
+    "loader that is not pinned": (unpin("platforms", "docker.io/finback/systemd-boot"), "F602"),
+    "loader of other bytes": (
+        lambda p: (p.folder / "components/systemd-boot/rootfs/usr/lib/systemd/boot/efi/linuxx64.efi.stub").write_bytes(
+            stub()[:-1] + b"!"
+        ),
+        "F604",
+    ),
+    "image": (unpin("platforms", "oci-layout:images:web"), "F602"),
+    "file that is not pinned": (unpin("systems", "files", "motd"), "F602"),
+    "lock of another plan": (replace_in("x.lock", '"epoch": 1492533000', '"epoch": 1492533001'), "F603"),
+    "pinned output": (
+        lambda p: (p.folder / "x.lock").write_text(
+            (p.folder / "x.lock")
+            .read_text()
+            .replace(p.locked()["systems"]["linux/amd64"]["made"]["raw-efi"]["files"]["-efi.img"], str(Digest.of(b"")))  # type: ignore[index]
+        ),
+        "F600",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_frozen_refuses_what_has_changed(what: str, project: Project, right: dict[str, bytes]) -> None:
+    change, code = REFUSED[what]
+    change(project)
+    before = {p.name: p.read_bytes() for p in (project.folder / "out").iterdir()}
+    with pytest.raises(FinbackError) as failure:
+        project.build()
+    assert code in {d.code for d in failure.value.diagnostics}
+    assert all(d.help for d in failure.value.diagnostics)
+    assert {p.name: p.read_bytes() for p in (project.folder / "out").iterdir()} == before == right
+
+
+def test_frozen_takes_the_time_from_the_lock(
+    project: Project, right: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1492533000")
+    assert project.build() == right
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1492533001")
+    with pytest.raises(FinbackError, match="SOURCE_DATE_EPOCH"):
+        project.build()
+    other = project.build(frozen=False)
+    assert other != right
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert project.build() == other
+
+
+def forged(project: Project, change: Callable[[object], object]) -> int:
+    """Write records anew, with checksums that hold, that say what *change* makes of their values."""
+    count = 0
+    for path in (project.store / "actions").iterdir():
+        key = Digest("sha256", path.name.removesuffix(".json"))
+        old = record.decode(path.read_bytes(), key)
+        new = change(old)
+        if new != old:
+            path.write_bytes(record.encode(key, new))
+            count += 1
+    return count
+
+
+def test_frozen_relies_on_no_record_that_was_forged(project: Project, right: dict[str, bytes]) -> None:
+    """Records with a correct checksum are pointed at other bytes: of segments, of the kernel's place."""
+    store = Store(project.store)
+    other = store.put(b"other bytes, long enough" * 1000)
+
+    def point(value: object) -> object:
+        if isinstance(value, dict) and "blob" in value:
+            return {**value, "blob": str(other), "size": store.size(other)}
+        if isinstance(value, dict) and "microcode" in value:
+            return {**value, "kernel": [str(other), 0, 2000]}
+        return value
+
+    assert forged(project, point) >= 2
+    assert project.build() == right
+    # The outputs were not what the lock pins, and all was made anew.
+    assert project.said.count("F600") == 1
+    assert project.build() == right
+    assert project.said.count("F600") == 1
+
+
+def test_frozen_relies_on_no_record_where_the_lock_pins_no_output(project: Project, right: dict[str, bytes]) -> None:
+    change = unpin("systems", "made")
+    change(project)
+    store = Store(project.store)
+    other = store.put(b"other bytes")
+    assert forged(
+        project, lambda v: {**v, "blob": str(other), "size": 11} if isinstance(v, dict) and "blob" in v else v
+    )
+    assert project.build() == right
+
+
+@pytest.mark.parametrize("kind", ["segment", "record"])
+def test_frozen_mends_what_is_damaged(kind: str, project: Project, right: dict[str, bytes]) -> None:
+    if kind == "segment":
+        records = (record.decode_named(p.read_bytes(), p.name) for p in (project.store / "actions").iterdir())
+        blobs = [Digest.parse(r["blob"]) for r in records if isinstance(r, dict) and "blob" in r]
+        paths = [Store(project.store).path(b) for b in blobs]
+    else:
+        paths = list((project.store / "actions").iterdir())
+    assert paths
+    for path in paths:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    assert project.build() == right
+
+
+def test_an_old_lock_is_read_and_refused_when_frozen(project: Project, right: dict[str, bytes]) -> None:
+    lock = json.loads((project.folder / "x.lock").read_text())
+    old = {"version": 1, "platforms": lock["platforms"], "extends": lock["extends"]}
+    (project.folder / "x.lock").write_text(json.dumps(old))
+    with pytest.raises(FinbackError, match="older finback") as failure:
+        project.build()
+    assert "finback lock" in failure.value.diagnostics[0].help
+    assert project.build(frozen=False) == right
+    assert project.locked() == lock
+    assert project.build() == right
+
+
+def test_update_keeps_boot_loaders_pinned(project: Project, right: dict[str, bytes]) -> None:
+    """As docs/reference/formats.md says, also of a loader that has changed meanwhile."""
+    before = read_lock(project.inputs()).loaders("linux/amd64")
+    assert before == ("docker.io/finback/systemd-boot",)
+    write("components/systemd-boot/rootfs/usr/more", "x")(project)
+    make_plan(project.inputs(frozen=False, update=("*",)), project.workspace(), formats=())
+    after = read_lock(project.inputs())
+    assert after.loaders("linux/amd64") == before
+    assert set(project.build()) == set(right)
+
+
+def test_a_lock_names_the_loaders_of_formats(project: Project) -> None:
+    (project.folder / "x.lock").unlink()
+    make_plan(project.inputs(frozen=False), project.workspace(), formats=())
+    with pytest.raises(FinbackError, match="not in the lock") as failure:
+        project.build(formats=("raw-efi",))
+    assert "finback lock -f" in failure.value.diagnostics[0].help
+    make_plan(project.inputs(frozen=False), project.workspace(), formats=("raw-efi",))
+    project.build(formats=("raw-efi",))
+
+
+def test_any_flipped_bit_in_the_store_gives_the_right_bytes(
+    project: Project, right: dict[str, bytes], prepared: tuple[Path, dict[str, bytes]]
+) -> None:
+    """Or a clear error, after which the next build gives them."""
+    chance = random.Random(12)
+    paths = sorted(p.relative_to(project.store) for p in project.store.rglob("*") if p.is_file() and p.stat().st_size)
+    for number in range(60):
+        path = chance.choice(paths)
+        data = bytearray((prepared[0] / "store" / path).read_bytes())
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        shutil.rmtree(project.store)
+        shutil.copytree(prepared[0] / "store", project.store)
+        (project.store / path).write_bytes(data)
+        frozen = number % 2 == 0
+        try:
+            made = project.build(frozen=frozen, formats=("kernel+initrd",))
+        except FinbackError:
+            made = project.build(frozen=frozen, formats=("kernel+initrd",))
+        assert made == {n: d for n, d in right.items() if not n.endswith("-efi.img")}, path
