@@ -25,7 +25,7 @@ from finback.app.output import (
 from finback.app.planning import Inputs, make_plan, remember_made
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
-from finback.assemble import command_line, memory
+from finback.assemble import command_line, conflict, extent, memory
 from finback.assemble.bootable import Subject, findings
 from finback.assemble.contents import StoreContents
 from finback.assemble.system import Compression, Contents, ImagePart, System
@@ -80,7 +80,14 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
         # Nothing will tell afterwards whether a record was right.
         workspace.store.distrust_records()
     system = assembling.build(plan, workspace.store)
+    conflicts = tuple(conflict.findings(system, workspace.store))
+    if conflicts:
+        raise FinbackError(*conflicts)
     contents = StoreContents(workspace.store, plan, workspace.emit)
+    roots = {name: form.root for name, form, _ in chosen}
+    misfits = tuple(extent.findings(system, roots, workspace.store, contents))
+    if misfits:
+        raise FinbackError(*misfits)
     check(system, chosen, contents, target, workspace, [f.path for f in spec.files or () if f.optional])
     outputs = [(name, tuple(form.write(system, contents, options))) for name, form, options in chosen]
     _check_names(system, outputs)

@@ -8,6 +8,7 @@ Source: compat 1.5 to 1.13.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 
@@ -25,6 +26,7 @@ from finback.spec.settings import check_id_range, check_mode, check_settings, di
 from finback.spec.storage import check_disks
 from finback.spec.supervised import check_item, check_notify
 from finback.spec.syntax import TEMPLATE_REMEDY
+from finback.tree.overlay import Kind, Overlay, Placed
 
 FIRST_ID = 100
 # containerd's rule for identifiers (identifiers.Validate); runc's, for steps, is wider.
@@ -38,6 +40,8 @@ _NETWORKING = re.compile(
 )
 _KINDS = ("directory", "symlink", "contents", "source", "metadata")
 _SECTIONS = ("onboot", "onshutdown", "services")
+# Where the kernel's own file systems are mounted.
+MOUNTED = ("dev", "proc", "sys")
 # Sections that put something into the image.
 _CONTENT = ("kernel", "init", "volumes", "files", "network", "disks", "secrets", *_SECTIONS)
 
@@ -93,6 +97,33 @@ def check_content(spec: Spec) -> Iterator[Diagnostic]:
     if not any(getattr(spec, section) for section in _CONTENT):
         advice = "add `kernel:`, `init:` and `services:`, or `files:` for an archive of them"
         yield problem("F097", "nothing is described here, so there is nothing to build", spec.origin.span, advice)
+
+
+def _check_files(spec: Spec) -> Iterator[Diagnostic]:
+    """Items of `files` that contradict each other, or lie where the boot mounts something."""
+    overlay = Overlay("F057")
+    for file in spec.files or ():
+        path = posixpath.normpath(f"/{file.path}").strip("/")
+        top, _, rest = path.partition("/")
+        if not path or ".." in file.path.split("/"):
+            continue
+        span = file.origin.at("path")
+        if top in MOUNTED and (rest or not file.directory):
+            message = f"the machine mounts a file system of its own at /{top}, so there can be no /{path} below it"
+            advice = "remove it, or let a step of `onboot` make it"
+            yield problem(
+                "F056", message if rest else f"/{top} is where the machine mounts a file system", span, advice
+            )
+            continue
+        if file.source is not None:
+            # It may be a folder; that is seen when it is read.
+            continue
+        kind: Kind = "folder" if file.directory else "link" if file.symlink is not None else "file"
+        clash = overlay.put(
+            Placed(path=path, kind=kind, owner="another item of `files`", span=span, target=file.symlink or "")
+        )
+        if clash is not None:
+            yield clash
 
 
 def _check_volumes(spec: Spec) -> Iterator[Diagnostic]:
@@ -280,6 +311,7 @@ _WHOLE: tuple[tuple[tuple[str, ...], Callable[[Spec], Iterator[Diagnostic]]], ..
     (("network", "network.networks", "network.namespaces", "network.interfaces"), check_connections),
     (("secrets",), check_secrets),
     (("volumes", "volumes.readonly"), _check_volumes),
+    ((), _check_files),
     (_SECTIONS, _check_ids),
     ((*_SECTIONS, "kernel", "network"), _network),
 )

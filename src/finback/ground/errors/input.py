@@ -124,6 +124,11 @@ COMMAND_LINE_TOO_LONG = Code(
     "A kernel for amd64 and arm64 keeps 2047 bytes, for riscv64 1023, for s390x 4095; what a boot loader adds counts. "
     "Shorten the line: what is for programs can be in a file of `files:`.",
 )
+NOT_HELD = Code(
+    "F164",
+    "A format cannot hold a file: it is too large, or a number or a name of it does not fit",
+    "An initrd holds files of less than 4 GiB and times from 1970 to 2106. The message names formats that can hold it.",
+)
 ROOT_DRIVER_MISSING = Code("F165", "The kernel has no driver for the root file system of this format")
 ROOT_MODULES_MISSING = Code("F166", "Nothing in the initrd can load the drivers for the root file system")
 ROOT_NOT_WRITABLE = Code("F167", "The system cannot be written as this file system")

@@ -369,6 +369,20 @@ TEMPLATE_IGNORED = Code(
     wrong='services: [{name: web, image: finback/nginx, env: ["A=${params.a}"]}]\n',
     right='params: [{name: a, default: b}]\nservices: [{name: web, image: finback/nginx, env: ["A=${params.a}"]}]\n',
 )
+FILE_UNDER_MOUNT = Code(
+    "F056",
+    "A file lies where the machine mounts a file system of the kernel",
+    "What the image has at `/dev`, `/proc` and `/sys` is hidden as soon as the machine runs. Let a step make it.",
+    wrong="files: [{path: sys/module/a, contents: b}]\n",
+    right="files: [{path: etc/modprobe.d/a.conf, contents: options a}]\n",
+)
+FILES_CONFLICT = Code(
+    "F057",
+    "Two files contradict each other: one is a file or a link where the other needs a folder",
+    "A file may replace a file. What became of anything else would depend on the format, so no format writes it.",
+    wrong="files: [{path: etc/x, contents: a}, {path: etc/x/y, contents: b}]\n",
+    right="files: [{path: etc/x, directory: true}, {path: etc/x/y, contents: b}]\n",
+)
 NO_ASSEMBLY = Code(
     "F058",
     "There is no assembly of this name",
