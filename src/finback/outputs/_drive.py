@@ -34,8 +34,8 @@ class Drive:
     """As `Format.ways`."""
 
 
-def drive_format(drive: Drive, encode: Encoder, *, suffix: str, media_type: str) -> Format:
-    """The format that writes *drive* in the form that *encode* gives it."""
+def drive_format(drive: Drive, encode: Encoder, *, suffix: str, media_type: str, also: tuple[str, ...] = ()) -> Format:
+    """The format that writes *drive* in the form that *encode* gives it; *also* as `Written.also`."""
 
     def body(system: System, contents: Contents, options: Options) -> Iterator[Piece]:
         try:
@@ -45,7 +45,13 @@ def drive_format(drive: Drive, encode: Encoder, *, suffix: str, media_type: str)
             raise error("F029", f"the disk can't be made: {failure}", help="choose a smaller size") from None
 
     def write(system: System, contents: Contents, options: Options) -> Iterator[Written]:
-        yield Written(suffix=suffix, role="disk", media_type=media_type, body=lambda: body(system, contents, options))
+        yield Written(
+            suffix=suffix,
+            role="disk",
+            media_type=media_type,
+            body=lambda: body(system, contents, options),
+            also=also,
+        )
 
     return Format(write=write, needs_kernel=True, streamable=True, sized=True, loaders=drive.loaders, ways=drive.ways)
 

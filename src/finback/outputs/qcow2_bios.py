@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from finback.outputs import _drive, raw_bios
 
-FORMAT = _drive.drive_format(raw_bios.DRIVE, _drive.in_qcow2, suffix="-bios.qcow2", media_type=_drive.QCOW2)
+# LinuxKit's name has no `-bios` (compat 3.3).
+FORMAT = _drive.drive_format(
+    raw_bios.DRIVE, _drive.in_qcow2, suffix="-bios.qcow2", media_type=_drive.QCOW2, also=(".qcow2",)
+)

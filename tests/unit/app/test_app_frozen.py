@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from boot_loaders import stub
+from boot_loaders import components, stub
+from finback.app import output
 from finback.app.build import build
 from finback.app.output import Target
 from finback.app.planning import Inputs, make_plan, read_lock
@@ -24,8 +27,10 @@ from finback.ground.digest import Digest
 from finback.ground.event import Event, Warned
 from finback.ground.platform import Platform
 from finback.host import record
+from finback.host.machine import host_platform
 from finback.host.store import Store
 from finback.oci import image
+from finback.outputs import Written
 from finback.resolve.plan import PackagePin
 from finback.tree.content import Inline, read_inline
 from finback.tree.entry import File
@@ -374,3 +379,105 @@ def test_any_flipped_bit_in_the_store_gives_the_right_bytes(
         except FinbackError:
             made = project.build(frozen=frozen, formats=("kernel+initrd",))
         assert made == {n: d for n, d in right.items() if not n.endswith("-efi.img")}, path
+
+
+def test_what_answers_names_is_remembered(project: Project) -> None:
+    """A later build without --substitute does not go to a registry; an empty one forgets the rule."""
+    name = "localhost:9/x/tool:1"
+    (project.folder / "x.yml").write_text(f"services: [{{name: t, image: '{name}', command: [/usr/bin/hello]}}]\n")
+    (project.folder / "x.lock").unlink()
+    rule = "localhost:9/x/*=finback/*"
+    first, _ = make_plan(project.inputs(frozen=False, substitutes=(rule,)), project.workspace())
+    assert project.locked()["substitute"] == [rule]
+    for frozen in (False, True):
+        later, _ = make_plan(project.inputs(frozen=frozen), project.workspace())
+        assert later == first
+    settings = replace(project.workspace().settings, substitute=("other/*=finback/*",))
+    workspace = project.workspace()
+    workspace.settings = settings
+    make_plan(project.inputs(frozen=False), workspace)
+    assert project.locked()["substitute"] == [rule, "other/*=finback/*"]
+    make_plan(project.inputs(frozen=True), project.workspace())
+    with pytest.raises(FinbackError, match="localhost:9"):
+        make_plan(project.inputs(frozen=False, substitutes=("",)), project.workspace())
+
+
+def test_that_the_library_answers_is_remembered(project: Project) -> None:
+    (project.folder / "components/tool/component.yml").write_text(
+        "summary: t\ncategory: tool\nanswers: [vendor/tool]\npackages: [a]\nkeep: {paths: [/usr/bin/hello]}\n"
+    )
+    (project.folder / "x.yml").write_text("services: [{name: t, image: 'vendor/tool:1', command: [/usr/bin/hello]}]\n")
+    (project.folder / "x.lock").unlink()
+    first, _ = make_plan(project.inputs(frozen=False, library=True), project.workspace())
+    for frozen in (False, True):
+        later, _ = make_plan(project.inputs(frozen=frozen), project.workspace())
+        assert later == first
+    assert project.locked()["library"] is True
+
+
+def test_a_lock_that_cant_be_written_is_an_error_of_lock(project: Project) -> None:
+    inputs = project.inputs(frozen=False, lock=Path("/proc/none/x.lock"))
+    with pytest.raises(FinbackError, match="was not written"):
+        make_plan(inputs, project.workspace(), lock_required=True)
+    make_plan(inputs, project.workspace())
+    assert project.said == ["F606"]
+
+
+def test_a_format_that_fails_leaves_the_files_of_the_others(
+    project: Project, right: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No new kernel beside an old initrd, when the second format has no space left, for example."""
+    replace_in("x.yml", "/web]", "/web, more]")(project)
+    real = output._pour
+
+    def full(written: Written, out: BinaryIO, store: Store) -> object:
+        if written.suffix == "-efi.img":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(written, out, store)
+
+    monkeypatch.setattr(output, "_pour", full)
+    with pytest.raises(FinbackError, match="no space"):
+        project.build(frozen=False)
+    assert {p.name: p.read_bytes() for p in (project.folder / "out").iterdir()} == right
+
+
+@pytest.mark.parametrize(
+    ("more", "prefix"),
+    [({}, "x"), ({"name": ""}, "x-arm64"), ({"name": "", "platform": None}, "x"), ({"name": "own"}, "own")],
+)
+def test_names_of_outputs(more: dict[str, object], prefix: str, project: Project) -> None:
+    """Another architecture than this machine's is in the names; a name that was asked for stays as it is."""
+    other = "arm64" if host_platform().architecture != "arm64" else "amd64"
+    inputs = project.inputs(**{"platform": Platform("linux", other), **more})
+    assert inputs.output_name == prefix.replace("arm64", other)
+    assert inputs.lock_path.name == f"{more.get('name') or 'x'}.lock"
+    assert replace(inputs, name="", platform=host_platform()).output_name == "x"
+
+
+def test_two_architectures_stand_beside_each_other(project: Project) -> None:
+    layers = {"amd64": b"a", "arm64": b"b"}
+    (project.folder / "x.yml").write_text("files: [{path: etc/x, contents: x}]\n")
+    for architecture in layers:
+        inputs = project.inputs(frozen=False, name="", platform=Platform("linux", architecture))
+        build(inputs, Target(formats=("tar",), folder=project.folder / "two", check=False), project.workspace())
+    made = sorted(p.name for p in (project.folder / "two").iterdir())
+    assert len(made) == 2
+    assert "x.tar" in made
+
+
+def test_linuxkits_names_are_there_too(project: Project) -> None:
+    """As compat 3.3: the disk of qcow2-bios is NAME.qcow2, unless another format writes that."""
+    (project.folder / "components/syslinux").mkdir()
+    (project.folder / "components/syslinux/component.yml").write_text("summary: s\ncategory: tool\n")
+    for path, data in ((f.path, f.content.data) for f in components()["syslinux"]):
+        place = project.folder / "components/syslinux/rootfs" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    made = project.build(frozen=False, formats=("qcow2-bios",))
+    assert made["x-bios.qcow2"] == made["x.qcow2"]
+    both = project.build(frozen=False, formats=("qcow2-bios", "qcow2"))
+    assert sorted(both) == ["x-bios.qcow2", "x.qcow2"]
+    assert both["x-bios.qcow2"] != both["x.qcow2"]
+    vhd = project.build(frozen=False, formats=("dynamic-vhd",))
+    assert vhd["x-dynamic.vhd"] == vhd["x.vhd"]
+    assert project.build(formats=("dynamic-vhd",)) == vhd
