@@ -15,6 +15,15 @@ cjson.decode_invalid_numbers(false)
 local EMPTY = { [""] = true, ["~"] = true, null = true, Null = true, NULL = true }
 local BASE64 = require("mime").unb64
 
+-- *text* without blanks at its ends. `%s+$` would take the square of a long run of blanks.
+function document.trim(text)
+	local first, last = text:find("%S"), #text
+	while first and text:find("^%s", last) do
+		last = last - 1
+	end
+	return first and text:sub(first, last) or ""
+end
+
 -- base64, with blanks and line ends in it; nil when the text is something else.
 function document.base64(text)
 	text = text:gsub("%s+", "")

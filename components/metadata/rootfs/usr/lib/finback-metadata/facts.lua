@@ -48,8 +48,9 @@ end
 -- The instance's identity, from which the machine's follows.
 function facts:instance(text)
 	text = document.text(text)
-	if text and text:find("%S") then
-		self.identity = text:match("^%s*(.-)%s*$")
+	text = text and document.trim(text)
+	if text and text ~= "" then
+		self.identity = text
 		self:file("instance_id", self.identity)
 	end
 end

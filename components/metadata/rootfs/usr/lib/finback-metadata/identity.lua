@@ -9,7 +9,7 @@ local LONGEST, MOST = 8192, 1000
 -- The name that *text* gives a machine, with its domain or without; nil and why. Linux takes 64 characters; of a longer
 -- one the first label remains, as clouds' names of many labels need it.
 function identity.hostname(text)
-	local name = (text or ""):match("^%s*([^\r\n]*)"):gsub("%s+$", ""):gsub("%.$", "")
+	local name = document.trim((text or ""):match("^%s*([^\r\n]*)")):gsub("%.$", "")
 	if name == "" then
 		return nil, "it is empty"
 	elseif name:find("[^A-Za-z0-9._-]") or name:find("^[.-]") or name:find("..", 1, true) then
@@ -66,7 +66,7 @@ end
 -- Adds the keys of *text*, which may be several lines, to *list*; what is none goes to *reject*, a function.
 function identity.add_keys(list, text, reject)
 	for line in text:gmatch("[^\r\n]+") do
-		line = line:gsub("^%s+", ""):gsub("%s+$", "")
+		line = document.trim(line)
 		if line ~= "" and line:sub(1, 1) ~= "#" then
 			if not identity.is_key(line) then
 				reject(line)

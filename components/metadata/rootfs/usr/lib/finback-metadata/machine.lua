@@ -9,8 +9,17 @@ local host = root .. "/hostroot"
 machine.MOST = 1048576
 machine.LITTLE = 65536
 
+local lines = 0
+
 -- Prints a line for the machine's log. Words of strangers are in it: no control characters, and not without end.
 function machine.log(...)
+	lines = lines + 1
+	if lines > 200 then
+		if lines == 201 then
+			io.stdout:write("more than 200 lines: the rest is left out\n")
+		end
+		return
+	end
 	local line = string.format(...):gsub("%c", "?")
 	if #line > 400 then
 		line = line:sub(1, 400) .. "..."

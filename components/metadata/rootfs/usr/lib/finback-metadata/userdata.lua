@@ -11,6 +11,8 @@ local userdata = {}
 
 -- Levels of packing, and parts of all of them.
 local LEVELS, PARTS = 5, 100
+-- Bytes of a MIME entity's header.
+local HEADER = 65536
 
 local KEPT = "; the data are in /run/config/userdata"
 local HEADS = {
@@ -44,7 +46,7 @@ local TYPES = {
 -- What the first line of *text* says that it is, after blank lines and comments: a word of ours, or a sentence for the log.
 local function head(text)
 	for line in text:sub(1, 4096):gmatch("[^\n]*") do
-		line = line:gsub("^%s+", ""):gsub("%s+$", "")
+		line = document.trim(line)
 		local lower = line:lower()
 		for _, pair in ipairs(HEADS) do
 			if lower:sub(1, #pair[1]) == pair[1] then
@@ -74,7 +76,9 @@ local function entity(text)
 			line, last = text:sub(at), #text + 1
 		end
 		line = line:gsub("\r$", "")
-		if line == "" then
+		if at > HEADER then
+			return {}, ""
+		elseif line == "" then
 			return header, text:sub(last)
 		elseif line:find("^[ \t]") and name then
 			header[name] = header[name] .. " " .. line:gsub("^%s+", "")
@@ -97,7 +101,7 @@ end
 local function parts(body, boundary)
 	local found, current = {}, nil
 	for line, ending in (body .. "\n"):gmatch("([^\n]*)(\n)") do
-		local bare = line:gsub("%s+$", "")
+		local bare = line:sub(1, 2) == "--" and document.trim(line)
 		if bare == "--" .. boundary or bare == "--" .. boundary .. "--" then
 			if current then
 				-- The line end before the boundary belongs to that.

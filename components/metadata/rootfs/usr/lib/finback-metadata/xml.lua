@@ -23,8 +23,9 @@ end
 
 -- The text of the first element of that name; nil where there is none.
 function xml.element(text, name)
-	local found = text:match("<[%w]*:?" .. name .. "%s*>(.-)</")
-	return found and plain(found)
+	local _, first = text:find("<%w*:?" .. name .. "%s*>")
+	local last = first and text:find("</", first, true)
+	return last and plain(text:sub(first + 1, last - 1))
 end
 
 return xml

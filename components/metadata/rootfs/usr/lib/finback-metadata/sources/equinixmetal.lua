@@ -9,6 +9,8 @@ return {
 	names = { "equinixmetal", "packet" },
 	order = 70,
 	network = true,
+	-- Its server has a public name: only machines that are told to ask it do.
+	only_named = true,
 	match = function()
 		return false
 	end,

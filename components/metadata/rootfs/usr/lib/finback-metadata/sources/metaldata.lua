@@ -9,6 +9,8 @@ return {
 	names = { "metaldata" },
 	order = 75,
 	network = true,
+	-- A name that any network could answer: only machines that are told to ask it do.
+	only_named = true,
 	match = function()
 		return false
 	end,

@@ -9,6 +9,8 @@ return {
 	names = { "scaleway" },
 	order = 56,
 	network = true,
+	-- The firmware names it, but for old ones of ARM, whose command line does.
+	only_named = true,
 	match = function()
 		return machine.firmware("sys_vendor"):find("^Scaleway") ~= nil or (" " .. machine.cmdline()):find("%sscaleway") ~= nil
 	end,
