@@ -291,7 +291,12 @@ users:
         None,
         [f"{ED} \u00fc"],
     ),
-    "jinja": (f"## template: jinja\n#cloud-config\nhostname: web\nssh_authorized_keys: [{ED}]\n", None, []),
+    "jinja without expressions": (
+        f"## template: jinja\n#cloud-config\nhostname: web\nssh_authorized_keys: [{ED}]\n",
+        "web",
+        [ED],
+    ),
+    "jinja": ("## template: jinja\n#cloud-config\nhostname: '{{ v1.local_hostname }}'\n", None, []),
     "null": ("#cloud-config\nhostname:\nssh_authorized_keys:\nusers: ~\nwrite_files: []\n", None, []),
     "nothing": ("#cloud-config\n", None, []),
 }
@@ -306,7 +311,7 @@ def test_forms_of_cloud_config(guest: Guest, form: str) -> None:
 
 @pytest.mark.parametrize("form", ["plain", "CRLF", "users", "options", "JSON"])
 @pytest.mark.parametrize(
-    "packing", ["gzip", "base64", "base64 of gzip", "MIME", "MIME of gzip", "gzip of MIME", "archive"]
+    "packing", ["UTF-16", "gzip", "base64", "base64 of gzip", "MIME", "MIME of gzip", "gzip of MIME", "archive"]
 )
 def test_packed(guest: Guest, form: str, packing: str) -> None:
     text, name, keys = FORMS[form]
@@ -321,6 +326,7 @@ def test_packed(guest: Guest, form: str, packing: str) -> None:
         )
 
     made = {
+        "UTF-16": lambda: text.encode("utf-16"),
         "gzip": lambda: gzip.compress(data),
         "base64": lambda: base64.encodebytes(data),
         "base64 of gzip": lambda: base64.b64encode(gzip.compress(data)),
@@ -336,6 +342,84 @@ def test_packed(guest: Guest, form: str, packing: str) -> None:
     assert ("a script is not run" in done.stdout) == ("MIME" in packing)
     # As they came.
     assert (guest.root / "run/config/userdata").read_bytes() == made
+
+
+PROXMOX = f"""#cloud-config
+hostname: vm
+manage_etc_hosts: true
+fqdn: vm.example.org
+user: debian
+password: $5$a$b
+ssh_authorized_keys:
+  - {ED}
+chpasswd:
+  expire: False
+users:
+  - default
+package_upgrade: true
+"""
+TERRAFORM = f"""Content-Type: multipart/mixed; boundary="MIMEBOUNDARY"
+MIME-Version: 1.0\r
+\r
+--MIMEBOUNDARY\r
+Content-Disposition: attachment; filename="init.cfg"\r
+Content-Transfer-Encoding: 7bit\r
+Content-Type: text/cloud-config\r
+Mime-Version: 1.0\r
+X-Merge-Type: list(append)+dict(recurse_array)+str()\r
+\r
+#cloud-config
+hostname: vm
+users:
+- name: ops
+  ssh_authorized_keys:
+  - {ED}
+\r
+--MIMEBOUNDARY--\r
+"""
+VIRT_INSTALL = f"""#cloud-config
+runcmd:
+- echo "Please reset the default root password" > /etc/motd
+users:
+- default
+- name: root
+  ssh-authorized-keys:
+  - {ED}
+chpasswd:
+  list: |
+    root:x
+"""
+CLUSTER_API = f"""## template: jinja
+#cloud-config
+
+write_files:
+-   path: /etc/kubernetes/pki/ca.crt
+    owner: root:root
+    permissions: '0640'
+    content: |
+      -----BEGIN CERTIFICATE-----
+      x
+hostname: vm
+users:
+  - name: capi
+    ssh_authorized_keys:
+      - {ED}
+"""
+GO_YAML = f'#cloud-config\nhostname: vm\nssh_authorized_keys:\n    - "{ED}"\nwrite_files:\n    - {{}}\n'
+PYYAML = (
+    "#cloud-config\n"
+    + yaml.safe_dump({"hostname": "vm", "users": [{"name": "x" * 90, "ssh_authorized_keys": [ED, ED]}]}, width=40)
+    + "...\n"
+)
+TOOLS = {"Proxmox": PROXMOX, "Terraform": TERRAFORM, "virt-install": VIRT_INSTALL, "Cluster API": CLUSTER_API}
+TOOLS |= {"Go": GO_YAML, "PyYAML": PYYAML}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_what_tools_write(guest: Guest, tool: str) -> None:
+    guest.userdata(TOOLS[tool])
+    assert guest.keys == [ED]
+    assert guest.hostname == (None if tool == "virt-install" else "vm")
 
 
 @pytest.mark.parametrize(

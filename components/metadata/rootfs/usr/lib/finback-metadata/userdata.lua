@@ -23,7 +23,7 @@ local HEADS = {
 	{ "#include", "what #include names is not fetched" },
 	{ "#part-handler", "a part handler is not run" },
 	{ "#upstart-job", "an upstart job is not run" },
-	{ "## template: jinja", "a jinja template is not rendered, and so not read" },
+	{ "## template: jinja", "jinja" },
 	{ "#!", "a script is not run" },
 	{ "<powershell>", "a script for Windows is not run" },
 }
@@ -40,8 +40,29 @@ local TYPES = {
 	["text/x-include-once-url"] = "what an include names is not fetched",
 	["text/part-handler"] = "a part handler is not run",
 	["text/upstart-job"] = "an upstart job is not run",
-	["text/jinja2"] = "a jinja template is not rendered, and so not read",
+	["text/jinja2"] = "jinja",
 }
+
+-- Text in UTF-16, as some editors of Windows write it, in UTF-8; anything else as it is.
+local function from_utf16(text)
+	local order = ({ ["\255\254"] = "<", ["\254\255"] = ">" })[text:sub(1, 2)]
+	if not order then
+		return text
+	end
+	local made, high = {}, nil
+	for at = 3, #text - 1, 2 do
+		local unit = string.unpack(order .. "I2", text, at)
+		if unit >= 0xD800 and unit < 0xDC00 then
+			high = unit
+		elseif unit >= 0xDC00 and unit < 0xE000 then
+			made[#made + 1] = high and utf8.char(0x10000 + (high - 0xD800) * 0x400 + unit - 0xDC00) or "?"
+			high = nil
+		else
+			made[#made + 1] = utf8.char(unit)
+		end
+	end
+	return table.concat(made)
+end
 
 -- What the first line of *text* says that it is, after blank lines and comments: a word of ours, or a sentence for the log.
 local function head(text)
@@ -59,11 +80,11 @@ local function head(text)
 	end
 	if text:match("^%s*{") then
 		return "json"
-	elseif text:find("^[A-Za-z][%w-]*:[^\n]*multipart/") or text:find("^MIME%-Version:") or text:find("^Content%-[%w-]+:")
-		or text:find("^From [^\n]*\n[%w-]+:") then
-		return "mime"
 	end
-	return nil
+	local header = (text:sub(1, 4096):gsub("^From [^\n]*\n", "") .. "\n\n"):match("^(.-)\n\n"):lower()
+	local mime_header = header:find("^[%w-]+:")
+		and (header:find("^mime%-version:") or ("\n" .. header):find("\ncontent%-type:%s*[%w]+/"))
+	return mime_header and "mime" or nil
 end
 
 -- The header of a MIME entity, by lower-case names, and its body.
@@ -209,15 +230,22 @@ function reader:read(text, level, kind)
 		return self:read(plain, level + 1, kind)
 	end
 	-- A mark of the byte order; other editors' line ends.
-	text = text:gsub("^\239\187\191", ""):gsub("\r\n", "\n")
+	text = from_utf16(text):gsub("^\239\187\191", ""):gsub("\r\n", "\n")
 	local found = head(text)
 	-- A part may be called a script, and be cloud-config to its reader alone.
 	kind = kind or found
 	if kind == "cloud-config" then
 		if found and found ~= "cloud-config" and found ~= "json" then
-			machine.log("in the user data, %s", found)
+			self:read(text, level + 1, found)
 		else
 			cloudconfig.read(self.settings, text)
+		end
+	elseif kind == "jinja" then
+		local body = text:gsub("^%s*##[^\n]*\n", "")
+		if body:find("{[{%%#]") then
+			machine.log("in the user data, a jinja template is not rendered, and so not read%s", KEPT)
+		else
+			self:read(body, level + 1)
 		end
 	elseif kind == "archive" then
 		self:archive(text, level)
