@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from finback.app.parents import ASSEMBLY, is_remote
 from finback.app.settings import data_folder
+from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.source import Span
 from finback.host import environment, file
 from finback.host.store import Store
 from finback.resolve.lock import ABSENT, SystemPin
+from finback.resolve.resolve import Copied
 
 LIMIT = 1 << 30
+# Entries and bytes of a folder.
+MOST_ENTRIES, FOLDER_LIMIT = 100_000, 16 << 30
 
 
 class HostFiles:
@@ -47,9 +53,54 @@ class HostFiles:
         self._note(known, Digest.of(data), span)
         return data, found.stat().st_mode & 0o7777
 
+    def folder(self, path: str, span: Span | None) -> tuple[Copied, ...] | None:
+        """As `finback.resolve.resolve.HostFiles`.
+
+        Raises:
+            FinbackError: those of `read`, and F136, the folder is too large or has something that can't be copied.
+
+        """
+        found = self._place(path, span)
+        if not found.is_dir():
+            return None
+        copied = tuple(self._copied(found, span))
+        self._note(self._known(path, found), canonical.digest(["folder", *copied]), span)
+        return copied
+
     def keep(self, data: bytes) -> Digest:
         """As `finback.resolve.resolve.HostFiles`."""
         return self._store.put(data)
+
+    def _copied(self, top: Path, span: Span | None) -> Iterator[Copied]:
+        """What is in *top*, each folder before what is in it, in an order that depends on names alone."""
+        count = size = 0
+        waiting = [top]
+        while waiting:
+            here = waiting.pop()
+            try:
+                mode = (here.stat() if here == top else here.lstat()).st_mode
+                below = sorted(here.iterdir(), reverse=True) if stat.S_ISDIR(mode) else []
+                target = str(here.readlink()) if stat.S_ISLNK(mode) else ""
+            except OSError as failure:
+                raise file.failed(here, failure) from None
+            path = "" if here == top else here.relative_to(top).as_posix()
+            count += 1
+            if stat.S_ISLNK(mode):
+                yield Copied(path=path, mode=0o777, target=target)
+            elif stat.S_ISDIR(mode):
+                yield Copied(path=path, mode=stat.S_IMODE(mode))
+                waiting += below
+            elif stat.S_ISREG(mode):
+                data = file.read(here, limit=LIMIT)
+                size += len(data)
+                yield Copied(path=path, mode=stat.S_IMODE(mode), content=self._store.put(data), size=len(data))
+            else:
+                advice = "remove it from the folder: files, folders and symbolic links can be copied"
+                raise error("F136", f"{here} is a device, a socket or a pipe", span, help=advice)
+            if count > MOST_ENTRIES or size > FOLDER_LIMIT:
+                limit = f"{MOST_ENTRIES} entries, or {FOLDER_LIMIT >> 30} GiB"
+                advice = "name a folder that holds only what the image needs"
+                raise error("F136", f"the folder {top} has more than {limit}", span, help=advice)
 
     def _place(self, path: str, span: Span | None) -> Path:
         if span and is_remote(span.source):

@@ -43,8 +43,29 @@ LABEL = "org.mobyproject.config"
 SYSTEM_FOLDER = "etc/finback"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """Something in a folder of the machine that builds: a file if it has `content`, a link if it has `target`."""
+
+    path: str
+    """Relative to the folder; "" is the folder itself."""
+    mode: int
+    content: Digest | None = None
+    """Of a file's content, which is in the store."""
+    size: int = 0
+    target: str | None = None
+
+
 class HostFiles(Protocol):
     """Files of the machine that builds."""
+
+    def folder(self, path: str, span: Span | None) -> tuple[Copied, ...] | None:
+        """What is in the folder that *path*, as the spec writes it, names, itself first; None if it is no folder.
+
+        Raises:
+            FinbackError: it can't be read, or has something that can't be copied.
+
+        """
 
     def read(self, path: str, span: Span | None) -> tuple[bytes, int] | None:
         """Content and permission bits of the file that *path*, as the spec writes it, names; None if it is not there.
@@ -114,8 +135,8 @@ class _Resolver:
             mount_points=added.mount_points,
             ids=self._ids,
         )
-        files = self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan), drop_none=True)
-        plan = replace(plan, files=files + self._texts(added.texts))
+        files = self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan))
+        plan = replace(plan, files=tuple(f for item in files for f in item) + self._texts(added.texts))
         if self._problems:
             raise FinbackError(*self._problems)
         return plan
@@ -303,7 +324,8 @@ class _Resolver:
             )
         return self._ids[value]
 
-    def _file(self, numbered: tuple[int, File], plan: Plan) -> FilePlan | None:
+    def _file(self, numbered: tuple[int, File], plan: Plan) -> tuple[FilePlan, ...]:
+        """What an item of `files` stands for: one entry, a whole folder, or nothing."""
         index, file = numbered
         default_mode = 0o700 if file.directory else 0o600
         made = FilePlan(
@@ -315,17 +337,21 @@ class _Resolver:
             origin=file.origin,
         )
         if file.directory:
-            return replace(made, directory=True)
+            return (replace(made, directory=True),)
         if file.symlink is not None:
-            return replace(made, symlink=file.symlink, mode=0o777)
+            return (replace(made, symlink=file.symlink, mode=0o777),)
+        if file.source and file.contents is None and file.metadata is None:
+            copied = self._files.folder(file.source, file.origin.at("source"))
+            if copied is not None:
+                return tuple(_copied(made, c, given=bool(file.mode)) for c in copied)
         data = self._file_data(file, plan)
         if data is not None:
-            return replace(made, content=self._files.keep(data), size=len(data))
+            return (replace(made, content=self._files.keep(data), size=len(data)),)
         if file.optional:
-            return None
+            return ()
         if self._catalogue is None:
             # Nothing is looked up: as an image without a digest, a file without content.
-            return made
+            return (made,)
         raise error(
             "F022",
             f"there is no file {file.source}",
@@ -355,6 +381,17 @@ class _Resolver:
             return text(resolved_spec(self._request.spec, plan)).encode()
         read = self._files.read(file.source or "", file.origin.at("source"))
         return None if read is None else read[0]
+
+
+def _copied(top: FilePlan, found: Copied, *, given: bool) -> FilePlan:
+    """The entry of something in a folder; *top* is that of the folder, whose mode may be *given* in the spec."""
+    path = f"{top.path.rstrip('/')}/{found.path}" if found.path else top.path
+    made = replace(top, path=path, mode=top.mode if given and not found.path else found.mode)
+    if found.target is not None:
+        return replace(made, symlink=found.target, mode=0o777)
+    if found.content is not None:
+        return replace(made, content=found.content, size=found.size)
+    return replace(made, directory=True)
 
 
 def resolved_spec(spec: Spec, plan: Plan) -> Spec:

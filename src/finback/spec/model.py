@@ -283,13 +283,15 @@ class File:
     contents: str | None = None
     """The content itself."""
     source: str | None = None
-    """Host file to copy, relative to this YAML file; `~/` is the home directory."""
+    """Host file or folder to copy, relative to this YAML file; `~/` is the home directory. A folder is copied with all
+    that is in it: files, folders and symbolic links, with their permission bits. A file has at most 1 GiB, a folder 16
+    GiB and 100 000 entries."""
     metadata: Literal["yaml", "json"] | None = None
     """Write this build's own description, in the given form."""
     optional: bool | None = None
     """With `source`: leave the file out when the source does not exist."""
     mode: str | None = None
-    """Permission bits in octal. Default: `"0600"`, directories `"0700"`."""
+    """Permission bits in octal. Default: `"0600"`, directories `"0700"`; of a folder that is copied, its own."""
     uid: int | str | None = None
     """Owner: an id, or the name of an item, whose id is then used. Default: 0."""
     gid: int | str | None = None
