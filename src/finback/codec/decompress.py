@@ -10,6 +10,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol
 
 CHUNK = 1 << 18
+RATIO = 200
+"""Bytes that one compressed byte may stand for, beyond `LEAST`. Systems have 2 to 10; only bombs, and files of nothing
+but zeros, come near what the formats can (gzip 1032, zstd and xz without a bound)."""
+LEAST = 256 << 20
+"""Bytes that any stream may unpack to."""
 WINDOW = 80 << 20
 SUFFIXES = ("", ".xz", ".gz", ".zst")
 
@@ -46,15 +51,27 @@ def reader(chunks: Iterable[bytes]) -> Read:
 def decompress(read: Read, suffix: str, limit: int) -> Iterator[bytes]:
     """What *read* gives, decompressed as *suffix* says (one of SUFFIXES), at most *limit* bytes.
 
+    What was given and what was read are counted on the way, so that a bomb is stopped when it has made `LEAST` bytes,
+    or `RATIO` times what was read of it.
+
     Raises:
         ValueError: what is wrong with it, as a predicate ("is cut short"), at once or while it is read.
 
     """
-    size = 0
-    for chunk in _opened(read, suffix):
+    size = taken = 0
+
+    def counted(wanted: int) -> bytes:
+        nonlocal taken
+        data = read(wanted)
+        taken += len(data)
+        return data
+
+    for chunk in _opened(counted, suffix):
         size += len(chunk)
         if size > limit:
             raise ValueError(f"unpacks to more than {limit} bytes")
+        if suffix and size > max(LEAST, RATIO * taken):
+            raise ValueError(f"unpacks to more than {LEAST} bytes, and to more than {RATIO} times its size")
         yield chunk
 
 
@@ -94,6 +111,8 @@ def _codec(suffix: str) -> tuple[Callable[[], _Decompressor], type[Exception]]:
 def _pumped(read: Read, make: Callable[[], _Decompressor], failures: type[Exception]) -> Iterator[bytes]:
     """What *read* gives, which is one compressed stream or several, one after the other."""
     data = read(CHUNK)
+    if not data:
+        raise ValueError("is cut short")
     while data:
         data = yield from _one(read, data, make(), failures)
         data = data or read(CHUNK)

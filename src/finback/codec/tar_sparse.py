@@ -124,6 +124,9 @@ def _map_in_data(member: Member, stream: BinaryIO) -> tuple[list[tuple[int, int]
             raise ValueError("the map of a sparse file is cut short, or too long")
         text += block
         lines += block.count(b"\n")
+        if wanted == 1 and not lines and len(text) >= BLOCK:
+            # Reading on would look through all of it once more for each block.
+            raise ValueError("the map of a sparse file does not begin with a number")
         if wanted == 1:
             pairs = _decimal(bytes(text.split(b"\n", 1)[0]))
             if pairs > MAX_STRETCHES:

@@ -20,19 +20,20 @@ def paragraph(lines: Iterable[str]) -> dict[str, str]:
         ValueError: a line is neither a field nor a continuation.
 
     """
-    fields: dict[str, str] = {}
+    # Lists of lines: a text that grows by a line at a time is copied for each of them.
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in lines:
         if line[:1] in " \t":
             if not name:
                 raise ValueError("a continuation line without a field")
-            fields[name] += "\n" + line[1:].rstrip()
+            fields[name].append(line[1:].rstrip())
         else:
             name, colon, value = line.partition(":")
-            if not colon:
+            if not colon or not name:
                 raise ValueError(f"{line[:40]!r} is not a field")
-            fields[name] = value.strip()
-    return fields
+            fields[name] = [value.strip()]
+    return {name: "\n".join(values) for name, values in fields.items()}
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[dict[str, str]]:

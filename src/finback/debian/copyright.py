@@ -11,22 +11,29 @@ annex D.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 from finback.debian import control, licence_name
 
 # The largest in trixie has 5 MB.
 LIMIT = 16 << 20
+# Characters of an expression; the longest in trixie has 300.
+EXPRESSION_LIMIT = 1024
 How = Literal["declared", "guessed", "unknown"]
 _COMMON = re.compile(r"/usr/share/common-licenses/((?:Apache|Artistic|[A-Z]{3,})(?:-\d(?:\.\d)?)?)")
 _BSD = "Redistribution and use in source and binary forms"
+# How far behind the sentence above the clause stands that tells the one BSD licence from the other, and how far before
+# a licence's path the words "or later": characters.
+_NEAR = 1500
+# Names that an expression may have, and licences that may be guessed; no sound file comes near.
+_MOST = 1000
 _SENTENCES = (
     ("MIT", r"Permission is hereby granted, free of charge, to any person obtaining a copy"),
-    ("BSD-3-Clause", rf"{_BSD}.{{0,1500}}?(?:Neither the name|endorse)"),
-    ("BSD-2-Clause", rf"{_BSD}(?!.{{0,1500}}?(?:Neither the name|endorse))"),
     ("ISC", r"Permission to use, copy, modify, and(?:/or)? distribute this software for any purpose with"),
     ("Zlib", r"This software is provided 'as-is', without any express or implied warranty"),
     ("MPL-2.0", r"Mozilla Public License,? (?:v\. |version )?2\.0"),
@@ -34,6 +41,8 @@ _SENTENCES = (
     ("LicenseRef-public-domain", r"(?:is|are|into|in) (?:in )?the public domain"),
 )  # fmt: skip
 _SENTENCE = [(name, re.compile(text, re.IGNORECASE)) for name, text in _SENTENCES]
+_BSD_TEXT = re.compile(_BSD, re.IGNORECASE)
+_ENDORSE = re.compile(r"Neither the name|endorse", re.IGNORECASE)
 _FAMILY = re.compile(
     r"GNU (Lesser |Library |Affero )?General Public Licen[cs]e"
     r"(?:,? (?:as published by the Free Software Foundation;?,? )?(?:either )?,?\s*version (\d(?:\.\d)?))?",
@@ -64,12 +73,12 @@ def read(text: str) -> Licence:
     head = text[:4096].lower()
     if re.search(r"^format(?:-specification)?:\s*\S+", head, re.MULTILINE):
         try:
-            parts = set(_declared(text))
+            parts = set(islice(_declared(text), _MOST))
         except ValueError:
             parts = set()
         if parts:
             return Licence(parts=tuple(sorted(parts)), how="declared")
-    guessed = set(_guessed(text))
+    guessed = set(islice(_guessed(text), _MOST * 10))
     return Licence(parts=tuple(sorted(guessed)), how="guessed") if guessed else Licence()
 
 
@@ -102,12 +111,16 @@ def expression(text: str) -> str:
     `and` binds closer than `or`, and what stands before a comma is taken together. Source: copyright-format 1.0,
     section "Syntax".
     """
-    loose = re.split(r",\s*(?=(?:and|or)\s)", text.strip())
+    # Each pattern below meets single blanks alone, so that none of them tries a run of white space in many ways.
+    text = " ".join(text.split())
+    if len(text) > EXPRESSION_LIMIT:
+        return licence_name.reference(text[:EXPRESSION_LIMIT])
+    loose = re.split(r", ?(?=(?:and|or) )", text)
     joined = " ".join(f"({p})" if i == 0 and len(loose) > 1 and " " in p else p for i, p in enumerate(loose))
     out: list[str] = []
     for token in _tokens(joined):
         if token.startswith("with "):
-            exception = re.sub(r"[\s-]*exceptions?\Z", "", token[5:], flags=re.IGNORECASE)
+            exception = re.sub(r"[ -]{0,8}exceptions?\Z", "", token[5:], flags=re.IGNORECASE)
             if out and out[-1] not in ("AND", "OR", "(", ")"):
                 out[-1] = licence_name.with_exception(out[-1], exception)
         else:
@@ -118,7 +131,7 @@ def expression(text: str) -> str:
 
 def _tokens(text: str) -> Iterator[str]:
     """Names as SPDX has them, AND, OR, brackets, and `with NAME`."""
-    for part in re.split(r"([()]|\s+(?:and|or)\s+|(?:^|(?<=\)))\s*(?:and|or)\s+)", text, flags=re.IGNORECASE):
+    for part in re.split(r"([()]| (?:and|or) |(?:^|(?<=\))) ?(?:and|or) )", text, flags=re.IGNORECASE):
         word = part.strip()
         if not word:
             continue
@@ -127,9 +140,7 @@ def _tokens(text: str) -> Iterator[str]:
         elif word.lower() in ("and", "or"):
             yield word.upper()
         else:
-            name, *exception = re.split(
-                r"\s+with\s+|-with-(?=\S+-exceptions?\Z)", word, maxsplit=1, flags=re.IGNORECASE
-            )
+            name, *exception = re.split(r" with |-with-(?=\S+-exceptions?\Z)", word, maxsplit=1, flags=re.IGNORECASE)
             found = licence_name.spdx(name.strip().rstrip(","))
             yield from ("(", *found.split(" "), ")") if " " in found else (found,)
             yield from (f"with {e}" for e in exception)
@@ -159,17 +170,33 @@ def _is_sound(tokens: list[str]) -> bool:
 
 
 def _guessed(text: str) -> Iterator[str]:
-    plain = re.sub(r"\s+", " ", text)
+    plain = " ".join(text.split())
+    later = _Places(_LATER, plain)
+    common = 0
     for found in _COMMON.finditer(plain):
-        name = found[1]
-        around = plain[max(0, found.start() - 1500) : found.start()]
-        yield licence_name.spdx(name + ("+" if re.match(r"[AL]?GPL|GFDL", name) and _LATER.search(around) else ""))
+        name, common = found[1], common + 1
+        is_later = re.match(r"[AL]?GPL|GFDL", name) and later.any(found.start() - _NEAR, found.start())
+        yield licence_name.spdx(name + ("+" if is_later else ""))
     for name, pattern in _SENTENCE:
         if pattern.search(plain):
             yield name
-    if not _COMMON.search(plain):
+    endorse = _Places(_ENDORSE, plain)
+    for found in _BSD_TEXT.finditer(plain):
+        yield "BSD-3-Clause" if endorse.any(found.end(), found.end() + _NEAR) else "BSD-2-Clause"
+    if not common:
         for found in _FAMILY.finditer(plain):
             family = {"lesser ": "LGPL", "library ": "LGPL", "affero ": "AGPL"}.get((found[1] or "").lower(), "GPL")
-            around = plain[found.start() : found.end() + 120]
-            later = "+" if _LATER.search(around) else ""
-            yield licence_name.spdx(f"{family}-{found[2]}{later}" if found[2] else family)
+            plus = "+" if later.any(found.start(), found.end() + 120) else ""
+            yield licence_name.spdx(f"{family}-{found[2]}{plus}" if found[2] else family)
+
+
+class _Places:
+    """Where a text has something: found once, however often it is asked."""
+
+    def __init__(self, pattern: re.Pattern[str], text: str) -> None:
+        self._starts = [found.start() for found in pattern.finditer(text)]
+
+    def any(self, begin: int, end: int) -> bool:
+        """Whether it begins between *begin* and *end*."""
+        at = bisect_left(self._starts, begin)
+        return at < len(self._starts) and self._starts[at] < end

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from finback.codec.decompress import decompress
 from finback.ground.diagnostic import error
 
 SCHEMA = """
@@ -30,6 +31,7 @@ _WANTED = frozenset((
     b"Package", b"Version", b"Architecture", b"Filename", b"Size", b"SHA256", b"Depends", b"Pre-Depends", b"Conflicts",
     b"Breaks", b"Provides", b"Essential", b"Priority", b"Installed-Size",
 ))  # fmt: skip
+_SIZE = re.compile(r"[0-9]{1,15}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -63,14 +65,12 @@ def fill(connection: sqlite3.Connection, indexes: Iterable[tuple[str, BinaryIO]]
         FinbackError: F131, a stream is no such file.
 
     """
-    import lzma
-
     connection.executescript(SCHEMA)
     total = 0
     for archive, stream in indexes:
         try:
             total += _fill(connection, archive, stream, total)
-        except (ValueError, KeyError, EOFError, lzma.LZMAError) as failure:
+        except (ValueError, KeyError, OverflowError) as failure:
             reason = f"a package without {failure}" if isinstance(failure, KeyError) else str(failure)
             raise error(
                 "F131", f"a package index of archive {archive} is malformed: {reason}", help="use another mirror"
@@ -117,35 +117,31 @@ def _row(number: int, archive: str, fields: dict[bytes, bytes]) -> tuple[object,
         return ", ".join(text(n) for n in names if n in fields)
 
     size, digest = needed(b"Size"), needed(b"SHA256")
-    if not size.isdecimal() or not _SHA256.fullmatch(digest):
+    if not _SIZE.fullmatch(size) or not _SHA256.fullmatch(digest):
         raise ValueError(f"{needed(b'Package')} has size {size!r} and hash {digest!r}")
     return (
         number, needed(b"Package"), needed(b"Version"), needed(b"Architecture"), archive, needed(b"Filename"),
         int(size), digest, joined(b"Pre-Depends", b"Depends"), joined(b"Conflicts", b"Breaks"), text(b"Provides"),
         int(fields.get(b"Essential") == b"yes"), PRIORITIES.get(text(b"Priority"), 3),
-        int(installed) if (installed := text(b"Installed-Size")).isdecimal() else 0,
+        int(installed) if _SIZE.fullmatch(installed := text(b"Installed-Size")) else 0,
     )  # fmt: skip
 
 
 def _stanzas(stream: BinaryIO) -> Iterator[dict[bytes, bytes]]:
     """The wanted fields of each stanza; the text is decompressed and cut on the way."""
-    import lzma
-
-    size = 0
-    with lzma.open(stream, "rb") as text:
-        rest = b""
-        while chunk := text.read(1 << 20):
-            size += len(chunk)
-            if size > TEXT_LIMIT:
-                raise ValueError("the index is larger than any index may be")
+    rest = b""
+    try:
+        for chunk in decompress(stream.read, ".xz", TEXT_LIMIT):
             *blocks, rest = (rest + chunk).split(b"\n\n")
             if len(rest) > STANZA_LIMIT:
-                raise ValueError("a stanza is larger than any stanza may be")
+                raise ValueError("has a stanza that is larger than any stanza may be")
             for block in blocks:
                 if block.strip():
                     yield _fields(block)
-        if rest.strip():
-            yield _fields(rest)
+    except ValueError as failure:
+        raise ValueError(f"it {failure}") from None
+    if rest.strip():
+        yield _fields(rest)
 
 
 def _fields(block: bytes) -> dict[bytes, bytes]:

@@ -57,7 +57,8 @@ def parse(text: str, architecture: str) -> tuple[Alternatives, ...]:
 
 def _atom(text: str, architecture: str) -> Atom | None:
     """The alternative *text*, or None when it is not for *architecture*."""
-    found = _ATOM.match(text)
+    # Runs of white space would be tried in every way that the pattern's parts can share them.
+    found = _ATOM.match(" ".join(text.split()))
     if found is None:
         raise ValueError(f"{text.strip()!r} is not a relation")
     if not applies(found["only"], architecture):

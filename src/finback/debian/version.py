@@ -12,8 +12,9 @@ import re
 
 _SPLIT = re.compile(r"([0-9]+)")
 _TILDE, _END, _OFFSET = -1, 0, 256
+_ZERO = (0, "")
 
-Key = tuple[int, tuple[object, ...], tuple[object, ...]]
+Key = tuple[tuple[int, str], tuple[object, ...], tuple[object, ...]]
 
 
 @functools.lru_cache(maxsize=65536)
@@ -32,7 +33,7 @@ def key(version: str) -> Key:
     upstream, dash, revision = rest.rpartition("-")
     if not dash:
         upstream, revision = rest, "0"
-    return int(epoch), _part(upstream), _part(revision)
+    return _number(epoch), _part(upstream), _part(revision)
 
 
 def _part(text: str) -> tuple[object, ...]:
@@ -41,13 +42,19 @@ def _part(text: str) -> tuple[object, ...]:
     out: list[object] = []
     for i, piece in enumerate(pieces):
         if i % 2:
-            out.append(int(piece))
+            out.append(_number(piece))
         else:
             out.append((*(_order(c) for c in piece), _END))
     # An absent number is 0 and an absent text is empty: cut what says no more than that, then end alike.
-    while len(out) >= 3 and out[-1] == (_END,) and out[-2] == 0:
+    while len(out) >= 3 and out[-1] == (_END,) and out[-2] == _ZERO:
         del out[-2:]
-    return (*out, 0, (_END,))
+    return (*out, _ZERO, (_END,))
+
+
+def _number(digits: str) -> tuple[int, str]:
+    """What sorts as the number does, however long it is: Python turns text into numbers in quadratic time."""
+    bare = digits.lstrip("0")
+    return len(bare), bare
 
 
 def _order(character: str) -> int:

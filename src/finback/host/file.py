@@ -215,6 +215,34 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise failed(path, failure) from None
 
 
+@contextmanager
+def opened_regular(path: Path) -> Iterator[BinaryIO | None]:
+    """The regular file *path*, open for reading; None when it is a symbolic link or anything else but a regular file.
+
+    Nothing is waited for, as opening a pipe would, and nothing is set off, as opening a device can.
+
+    Raises:
+        FinbackError: F410 there is none, F404 or F405 it can't be read.
+
+    """
+    number = -1
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            yield None
+            return
+        with open(number, "rb", closefd=False) as stream:
+            yield stream
+    except OSError as failure:
+        if number < 0 and failure.errno in (errno.ELOOP, errno.ENXIO):
+            yield None
+            return
+        raise failed(path, failure) from None
+    finally:
+        if number >= 0:
+            os.close(number)
+
+
 def size(path: Path) -> int:
     """The size of the file *path* in bytes; 0 when it is not there."""
     try:

@@ -5,7 +5,9 @@ Names inside come from whoever made the archive: they are looked up, never used 
 
 from __future__ import annotations
 
+import os
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from finback.tree.entry import AnyEntry, File, HardLink, Symlink
 MAX_FILES = 100_000
 MAX_ARCHIVE = 64 << 30
 HOPS = 8
+# Named by the digest of its bytes.
+_BLOB = re.compile(r"blobs/(?:sha256/[0-9a-f]{64}|sha512/[0-9a-f]{128})\Z", re.ASCII)
 # An archive's contents are read by their place; nothing asks for the blob.
 NO_BLOB = Digest.of(b"")
 
@@ -49,7 +53,12 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files of a folder."""
+    """The files of a folder.
+
+    Only regular files below the folder are read: a name or a symbolic link that leads out of it would read files of
+    this machine, and a device or a pipe has no end. A file that is called by its digest (`blobs/ALGORITHM/HEX`) may be
+    a link to anywhere, as Bazel's layouts have them: its bytes are checked, so that nothing but itself can be read.
+    """
 
     path: Path
 
@@ -59,14 +68,29 @@ class Folder:
         return str(self.path)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
-        return (self.path / name).is_file()
+        """Whether there is such a file; of a link, whether it leads to something."""
+        return self._is_below(name) and (self.path / name).exists()
 
     def stream(self, name: str) -> Iterator[bytes]:
-        """The file's bytes."""
-        with file.opened(self.path / name) as stream:
+        """The file's bytes.
+
+        Raises:
+            FinbackError: F183, it lies outside the folder, or is not a regular file; F410, F404 or F405.
+
+        """
+        if not self._is_below(name):
+            raise _not_read(name, self.label, "leads out of it")
+        place = Path(os.path.realpath(self.path / name))
+        if not _BLOB.match(name) and not place.is_relative_to(os.path.realpath(self.path)):
+            raise _not_read(name, self.label, "is a symbolic link that leads out of it")
+        with file.opened_regular(place) as stream:
+            if stream is None:
+                raise _not_read(name, self.label, "is not a regular file")
             while chunk := stream.read(CHUNK):
                 yield chunk
+
+    def _is_below(self, name: str) -> bool:
+        return not name.startswith("/") and "\0" not in name and ".." not in name.split("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +166,17 @@ def opened(path: Path, store: Store) -> Iterator[Files]:
         plain = scratch / "archive.tar"
         try:
             with file.scratch_file(plain) as out:
-                for piece in decompress(reader(Folder(path.parent).stream(path.name)), method, MAX_ARCHIVE):
+                for piece in decompress(reader(_chunks(path)), method, MAX_ARCHIVE):
                     out.write(piece)
         except ValueError as failure:
             raise _no_archive(str(path), failure) from None
         yield archive(plain, str(path))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with file.opened(path) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
 
 
 def archive(path: Path, label: str) -> Archive:
@@ -166,6 +196,10 @@ def archive(path: Path, label: str) -> Archive:
     except ValueError as failure:
         raise _no_archive(label, failure) from None
     return Archive(path, label, members)
+
+
+def _not_read(name: str, label: str, why: str) -> FinbackError:
+    return error("F183", f"{name} in {label} {why}", help="this folder is not as any tool writes it: do not use it")
 
 
 def _no_archive(label: str, failure: ValueError) -> FinbackError:

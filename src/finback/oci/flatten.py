@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from finback.ground import canonical
@@ -34,7 +33,10 @@ MAX_LINKS = 40
 MAX_DEPTH = 2048
 # Steps that links may add to all paths of an image. A few links can stand for very long ways.
 MAX_DETOUR = 20_000_000
+# What the sparse files of one layer may have in all: a hole takes no room in the layer, but is written here.
 MAX_SPARSE = 8 << 30
+LEAST_SPARSE = 256 << 20
+RATIO_SPARSE = 20
 HOLE = bytes(1 << 20)
 
 
@@ -69,7 +71,8 @@ def entries(store: Store, digest: Digest) -> list[AnyEntry]:
         blob = unpacked(layer, store)
         try:
             with store.verified(blob).open("rb") as stream:
-                tree.apply(tar.decode(stream, blob, partial(_expanded, blob=blob, store=store)))
+                expand = _Expand(blob, store)
+                tree.apply(tar.decode(stream, blob, expand))
         except ValueError as failure:
             raise error(
                 "F125", f"layer {layer.digest}: {failure}", help="the image is faulty: use another version of it"
@@ -77,10 +80,24 @@ def entries(store: Store, digest: Digest) -> list[AnyEntry]:
     return list(tree.entries())
 
 
+class _Expand:
+    """Makes blobs of the sparse files of one layer, as many bytes as the layer may stand for."""
+
+    def __init__(self, blob: Digest, store: Store) -> None:
+        self._blob = blob
+        self._store = store
+        self._most = min(MAX_SPARSE, max(LEAST_SPARSE, RATIO_SPARSE * store.size(blob)))
+        self._left = self._most
+
+    def __call__(self, found: Sparse) -> Slice:
+        self._left -= found.size
+        if self._left < 0:
+            raise ValueError(f"its sparse files have more than {self._most} bytes in all, the last one {found.size}")
+        return _expanded(found, self._blob, self._store)
+
+
 def _expanded(found: Sparse, blob: Digest, store: Store) -> Slice:
     """A sparse file as a blob of its own."""
-    if found.size > MAX_SPARSE:
-        raise ValueError(f"a sparse file of {found.size} bytes, more than {MAX_SPARSE}")
     key = canonical.digest(["sparse", str(blob), found.size, [[s.start, s.offset, s.size] for s in found.stretches]])
     kept = store.recall(key, Digest.parse)
     if kept is not None and store.holds(kept, found.size):

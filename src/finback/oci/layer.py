@@ -16,9 +16,6 @@ from finback.host.store import Store
 from finback.oci.image import Layer
 
 MIB = 1 << 20
-# gzip makes at most 1032 bytes of one; only bombs come near.
-RATIO = 2000
-LEAST = 256 * MIB
 MOST = 64 * 1024 * MIB
 
 
@@ -41,12 +38,11 @@ def unpacked(layer: Layer, store: Store) -> Digest:
 
 
 def _unpack(layer: Layer, store: Store) -> None:
-    limit = min(MOST, max(LEAST, layer.size * RATIO))
     try:
         with store.ingest(layer.diff_id) as ingest:
             chunks = store.stream(layer.digest)
             head = next(chunks, b"")
-            for piece in decompress(reader(chain((head,), chunks)), detect(head), limit):
+            for piece in decompress(reader(chain((head,), chunks)), detect(head), MOST):
                 ingest.write(piece)
     except ValueError as failure:
         # When the store is to blame, that comes first.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finback.codec import decompress as decompress_module
 from finback.codec.compress import compress
 from finback.codec.decompress import decompress, detect, reader
 
@@ -63,3 +64,15 @@ def test_bombs_are_stopped_while_they_go_off(method: str) -> None:
             assert len(piece) <= 1 << 20
     assert made <= 3 << 20
     assert detect(bomb) == SUFFIXES[method]
+
+
+@pytest.mark.parametrize("method", ["gzip", "zstd"])
+def test_a_bomb_is_told_by_its_ratio(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decompress_module, "LEAST", 1 << 20)
+    bomb = packed(bytes(1 << 26), method)
+    made = 0
+    with pytest.raises(ValueError, match="times its size"):  # noqa: PT012 - what came before counts
+        for piece in decompress(reader(cut(bomb, 1000)), SUFFIXES[method], 1 << 40):
+            made += len(piece)
+    assert made < (1 << 20) + decompress_module.RATIO * len(bomb)
+    assert unpacked(packed(bytes(1 << 20), method), method) == bytes(1 << 20)

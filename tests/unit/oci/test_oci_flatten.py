@@ -189,10 +189,30 @@ def test_a_sparse_file_becomes_a_blob_within_bounds(store: Store) -> None:
         assert b"".join(store.chunks(entry.content)) == bytes(100) + b"hello" + bytes((3 << 20) - 105)
     flattening.MAX_SPARSE, before = 1 << 20, flattening.MAX_SPARSE
     try:
-        with pytest.raises(FinbackError, match="sparse file of"):
+        with pytest.raises(FinbackError, match="sparse files have more than"):
             flattening.entries(store, stored(store, sparse((3 << 20) + 1)))
     finally:
         flattening.MAX_SPARSE = before
+
+
+def test_a_small_layer_does_not_become_a_large_one(store: Store) -> None:
+    """2 GiB of holes in 3 KiB, at once and in many files; nothing of them is written."""
+
+    def holes(size: int, count: int) -> bytes:
+        pax = b"30 GNU.sparse.size=%010d\n22 GNU.sparse.map=0,5\n" % size
+        holder = bytearray(archive(f("x", pax))[:-1024])
+        holder[156:157] = b"x"
+        holder[148:156] = b" " * 8
+        holder[148:156] = b"%06o\0 " % sum(holder[:512])
+        return b"".join(bytes(holder) + archive(f(f"s{n}", b"hello"))[:-1024] for n in range(count)) + bytes(1024)
+
+    for data in (holes(1 << 31, 1), holes(100 << 20, 3)):
+        before = sum(p.stat().st_size for p in store.root.rglob("*") if p.is_file())
+        with pytest.raises(FinbackError, match="sparse files have more than") as failure:
+            flattening.entries(store, stored(store, data))
+        assert failure.value.diagnostics[0].code == "F125"
+        after = sum(p.stat().st_size for p in store.root.rglob("*") if p.is_file())
+        assert after - before < 300 << 20
 
 
 def test_a_faulty_layer_is_said(store: Store) -> None:

@@ -237,8 +237,8 @@ def test_faulty_compressed_layers_are_refused(
     packed = b"".join(compress([plain], method)) if change != "not compressed" else plain
     packed = packed[:-5] if change == "cut short" else packed
     diff_id = Digest.of(b"other" if change in ("diff id", "not compressed") else plain)
-    monkeypatch.setattr("finback.oci.layer.LEAST", 1 << 20)
-    monkeypatch.setattr("finback.oci.layer.RATIO", 1)
+    monkeypatch.setattr("finback.codec.decompress.LEAST", 1 << 20)
+    monkeypatch.setattr("finback.codec.decompress.RATIO", 1)
     config = store.put(as_json({"os": "linux", "architecture": "amd64",
                                 "rootfs": {"type": "layers", "diff_ids": [str(diff_id)]}}))  # fmt: skip
     body = {

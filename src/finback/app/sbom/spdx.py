@@ -148,8 +148,10 @@ def _extracted(reference: str) -> ExtractedLicensingInfo:
 
 
 def _actor(maintainer: str) -> Actor | SpdxNoAssertion:
-    found = re.fullmatch(r"\s*(.+?)\s*<([^>]+)>\s*", maintainer)
-    return Actor(ActorType.ORGANIZATION, found[1].strip('"'), found[2]) if found else SpdxNoAssertion()
+    name, bracket, address = maintainer.strip().partition("<")
+    if not bracket or not name.strip() or not address.endswith(">") or not address[:-1] or ">" in address[:-1]:
+        return SpdxNoAssertion()
+    return Actor(ActorType.ORGANIZATION, name.strip().strip('"'), address[:-1])
 
 
 def _reference(

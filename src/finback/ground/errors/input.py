@@ -155,7 +155,9 @@ NOT_AN_INDEX = Code("F176", "Nothing can be added to a single image or artefact"
 LAYER_COMPRESSION = Code("F180", "A layer cannot be decompressed")
 LAYER_DIFFERS = Code("F181", "A layer does not unpack to what the image's configuration announces")
 IMAGE_NOT_NAMED = Code("F182", "The layout or archive has no image of this name, or several and no name was given")
-LAYOUT_DAMAGED = Code("F183", "A file of the layout or archive does not have its digest or size")
+LAYOUT_DAMAGED = Code(
+    "F183", "A file of the layout or archive does not have its digest or size, or is not a regular file below it"
+)
 FILE_HIDDEN = Code(
     "F184",
     "A warning: the boot mounts a file system over this file",
