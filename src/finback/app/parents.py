@@ -12,7 +12,7 @@ from finback.ground.diagnostic import blame, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
-from finback.host import file
+from finback.host import environment, file
 from finback.spec.extend import Parent
 from finback.spec.settings import did_you_mean
 
@@ -76,7 +76,7 @@ class Parents:
                 help="let it extend an assembly or an artefact, or push the files joined",
             )
         base = Path() if span.source.name == STDIN else Path(span.source.name).parent
-        path = Path(os.path.normpath(base / Path(reference).expanduser()))
+        path = Path(os.path.normpath(base / environment.expanded(reference)))
         if not path.is_file():
             near = sorted(p.name for p in path.parent.glob("*") if p.suffix in SUFFIXES) if path.parent.is_dir() else []
             advice = did_you_mean(path.name, near, "paths are relative to the file that names them")

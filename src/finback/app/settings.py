@@ -87,7 +87,7 @@ class Settings:
         for registry in self.registries or ():
             with blame(registry.origin.span):
                 rules += mirror_rules(f"{registry.name}={url}" for url in registry.mirrors or ())
-            paths = tuple(Path(p).expanduser() for p in registry.ca or ())
+            paths = tuple(environment.expanded(p) for p in registry.ca or ())
             rules.append(Rule(pattern=registry.name, insecure=registry.insecure or "", authorities=paths))
         return tuple(rules)
 
@@ -99,8 +99,9 @@ def load_settings() -> Settings:
         FinbackError: the file is not a configuration.
 
     """
-    path = environment.config_folder() / "config.yml"
-    data = file.read(path, limit=SIZE_LIMIT) if path.exists() else b""
+    folder = environment.config_folder()
+    path = folder / "config.yml" if folder else None
+    data = file.read(path, limit=SIZE_LIMIT) if path and path.exists() else b""
     settings = load(Settings, Source(str(path), data.decode("utf-8", "surrogateescape")))
     library = environment.lookup("FINBACK_LIBRARY")
     return replace(

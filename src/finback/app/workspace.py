@@ -61,7 +61,7 @@ class Workspace:
         if self._library is None:
             from finback.component.library import Library
 
-            folders = [Path(f).expanduser() for f in self.settings.library or ()]
+            folders = [environment.expanded(f) for f in self.settings.library or ()]
             self._library = Library((*folders, data_folder("components")))
         return self._library
 

@@ -46,10 +46,23 @@ class Credential:
 
 
 class Credentials:
-    """The file at *path*."""
+    """The file at *path*. None, where this user has no home directory: nothing is known, and nothing can be kept."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises:
+            FinbackError: F500, there is no place for it.
+
+        """
+        if self._path is None:
+            environment.home("DOCKER_CONFIG or REGISTRY_AUTH_FILE")
+        assert self._path is not None
+        return self._path
 
     @classmethod
     def of_user(cls) -> Credentials:
@@ -58,7 +71,9 @@ class Credentials:
         if named:
             return cls(Path(named))
         folder = environment.lookup("DOCKER_CONFIG")
-        return cls((Path(folder) if folder else environment.home() / ".docker") / "config.json")
+        home = environment.home_if_known()
+        place = Path(folder) if folder else home / ".docker" if home else None
+        return cls(place / "config.json" if place else None)
 
     def find(self, registry: str, repository: str = "") -> Credential | None:
         """What the file, or a helper that it names, has for a registry; keys of single repositories come first.
@@ -172,7 +187,7 @@ class Credentials:
             raise self._bad(str(failure)) from None
 
     def _read(self) -> dict[str, Any]:
-        if not self.path.exists():
+        if self._path is None or not self._path.exists():
             return {}
         data = file.read(self.path, limit=LIMIT)
         try:

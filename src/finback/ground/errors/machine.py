@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from finback.ground.errors.code import Code
 
+NO_HOME = Code(
+    "F500",
+    "The user has no home directory, and nothing says where to keep files instead",
+    "In a container, set HOME to a folder that the user can write to, or the variable that the message names.",
+)
 BAD_ENVIRONMENT = Code("F501", "An environment variable has a value that cannot be used")
 NO_MIRROR = Code("F510", "No Debian mirror is known", "Set FINBACK_MIRROR, or `mirror:` in config.yml.")
 NO_KEYRING = Code("F511", "There is no keyring to check Debian's archive with")
