@@ -27,7 +27,11 @@ def report_of(folder: Path, *names: str, memory: str = "512", seconds: int = 150
     """The report of `finback test`, and whether each test holds, as the JUnit file has it."""
     for name in names:
         shutil.copy(SYSTEMS / f"{name}.yml", folder)
-    files = [f"{n}.yml" for n in names]
+    return report(folder, *(f"{n}.yml" for n in names), memory=memory, seconds=seconds)
+
+
+def report(folder: Path, *files: str, memory: str = "512", seconds: int = 1500) -> tuple[str, dict[str, bool]]:
+    """The same of files that are in *folder* already."""
     done = subprocess.run(
         [sys.executable, "-m", "finback", "test", "--accel", "tcg", "--mem", memory, "--junit", "out.xml", *files],
         cwd=folder,

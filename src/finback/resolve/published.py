@@ -2,7 +2,8 @@
 
 An index lists an image for each platform. The annotation of each holds the image's pin as the lock file has it, so
 that whoever takes the image learns which packages it is made of, and a lock says the same wherever its images came
-from.
+from. The pin's digest is that of the image with uncompressed layers; a tag of that digest leads to the image as the
+registry has it.
 
 Specification: OCI image specification 1.1, annotations.md, image-index.md.
 """
@@ -27,19 +28,25 @@ def encode(pin: ImagePin) -> str:
     return json.dumps(lock.describe(pin), sort_keys=True, separators=(",", ":"))
 
 
-def decode(text: str, reference: str, digest: Digest, name: str) -> ImagePin:
-    """The pin of *reference* in an annotation of the entry for *digest*; *name* is for errors.
+def tag(digest: Digest | None) -> str:
+    """The tag under which the image with this pinned digest is found."""
+    assert digest is not None
+    return f"pin-{digest.encoded[:64]}"
+
+
+def decode(text: str, reference: str, name: str) -> ImagePin:
+    """The pin of *reference* in an annotation; *name* is for errors.
 
     Raises:
-        FinbackError: F127, there is none, or it is another image's.
+        FinbackError: F127, there is none, or one without a digest.
 
     """
     try:
         if len(text) > LIMIT:
             raise ValueError("it is larger than any pin may be")
         pin = lock.described(reference, strict_json.plain(text))
-        if pin.digest != digest:
-            raise ValueError(f"it is of {pin.digest}")
+        if pin.digest is None:
+            raise ValueError("it has no digest")
     except (AttributeError, KeyError, TypeError, ValueError) as failure:
         raise error(
             "F127",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.oci import image as oci_image
-from finback.oci import manifest, pull
+from finback.oci import manifest, packed, pull
 from finback.oci.reference import Reference
 from finback.resolve import published
 from finback.resolve.catalogue import Found, Wanted
@@ -21,24 +21,58 @@ def find(name: str, wanted: Wanted, around: Surroundings) -> Found:
     """Component *name* from the registry that `around.library_from` names: what the lock pins, else what the tag is.
 
     Raises:
-        FinbackError: F127 it is no component's; F128 there is no such component; F603 the lock pins another image;
-            F171 not for this platform; whatever pulling raises.
+        FinbackError: F127 it is no component's; F128 there is no such component; F301 it is not the image that its pin
+            names; F171 not for this platform; whatever pulling raises.
 
     """
     base = Reference.parse(around.library_from)
     reference = Reference(base.registry, f"{base.repository}/{name}", base.tag or "latest")
     locked = wanted.locked
+    published_as: Digest | None = None
     if locked is not None and locked.digest is not None:
-        digest, pin = locked.digest, replace(locked, reference=wanted.reference)
+        pin = replace(locked, reference=wanted.reference)
     else:
-        digest, pin = _entry(reference, name, wanted, around)
-    if not oci_image.is_whole(around.store, digest):
-        asked = replace(reference, tag="", digest=str(digest))
+        published_as, pin = _entry(reference, name, wanted, around)
+    assert pin.digest is not None
+    if not oci_image.is_whole(around.store, pin.digest):
         try:
-            pull.pull(around.registries(), asked, wanted.platform, around.store, around.emit)
+            _fetch(reference, published_as or _located(reference, pin.digest, around), pin.digest, wanted, around)
         except FinbackError as failure:
             raise _advised(failure, reference, wanted) from None
-    return Found(pin=pin, config=oci_image.load(around.store, digest).config)
+    return Found(pin=pin, config=oci_image.load(around.store, pin.digest).config)
+
+
+def _located(reference: Reference, pinned: Digest, around: Surroundings) -> Digest:
+    """The manifest that the registry has of the image that the lock pins."""
+    registry = around.registries().get(reference.registry)
+    try:
+        return registry.document(reference.repository, published.tag(pinned)).digest
+    except FinbackError as failure:
+        if [d.code for d in failure.diagnostics] != [ABSENT]:
+            raise
+    # Libraries that finback 0.1 pushed have the very manifest.
+    return pinned
+
+
+def _fetch(reference: Reference, manifest_digest: Digest, pinned: Digest, wanted: Wanted, around: Surroundings) -> None:
+    """Put the image that the pin names into the store; the registry has it with compressed layers.
+
+    Raises:
+        FinbackError: F301, it is another image than the pin says; whatever pulling and unpacking raise.
+
+    """
+    asked = replace(reference, tag="", digest=str(manifest_digest))
+    pull.pull(around.registries(), asked, wanted.platform, around.store, around.emit)
+    if manifest_digest == pinned:
+        return
+    found = packed.unpacked(around.store, manifest_digest)
+    if found != pinned:
+        raise error(
+            "F301",
+            f"{asked} is not the image that its pin names: unpacked it is {found}, pinned is {pinned}",
+            wanted.span,
+            help="whoever published it made a mistake, or means harm: ask them, or leave libraryFrom out to build it",
+        )
 
 
 def _entry(reference: Reference, name: str, wanted: Wanted, around: Surroundings) -> tuple[Digest, ImagePin]:
@@ -55,7 +89,7 @@ def _entry(reference: Reference, name: str, wanted: Wanted, around: Surroundings
         )  # fmt: skip
     entry = manifest.choose(index, wanted.platform, str(reference))
     text = entry.annotations.get(published.PIN, "")
-    return entry.digest, published.decode(text, wanted.reference, entry.digest, f"{reference} ({name})")
+    return entry.digest, published.decode(text, wanted.reference, f"{reference} ({name})")
 
 
 def _advised(failure: FinbackError, reference: Reference, wanted: Wanted) -> FinbackError:

@@ -20,6 +20,8 @@ from finback.ground.diagnostic import FinbackError
 from finback.ground.digest import Digest
 from finback.ground.event import silent
 from finback.ground.platform import Platform
+from finback.oci import image
+from finback.oci.flatten import entries
 from finback.oci.network import Network, Rule
 from finback.resolve import published
 from finback.resolve.catalogue import Wanted
@@ -161,7 +163,48 @@ def test_an_image_that_lies_about_itself_is_refused(bench: Bench) -> None:
         repository.tags["latest"] = str(Digest.of(changed))
         with pytest.raises(FinbackError) as failure:
             find(bench.workspace("other", bench.base), "zz-good")
-        assert failure.value.diagnostics[0].code == "F127"
+        assert failure.value.diagnostics[0].code == ("F301" if "digest" in text else "F127")
+
+
+def test_layers_are_compressed_for_the_way_and_the_image_is_the_one_that_was_built(bench: Bench) -> None:
+    bench.define({"zz-good": GOOD.replace("contents: hello", f"contents: {'hello ' * 10_000}")})
+    bench.build()
+    (pushed,) = push_library(Push(reference=f"{bench.base}:1"), bench.workspace())
+    assert pushed.size < 10_000
+    repository = bench.registry.repositories["parts/zz-good"]
+    kinds = [layer["mediaType"] for _, body in repository.manifests.values()
+             for layer in json.loads(body).get("layers", ())]  # fmt: skip
+    assert set(kinds) == {"application/vnd.oci.image.layer.v1.tar+zstd"}
+    workspace = bench.workspace("other", f"{bench.base}:1")
+    pin = find(workspace, "zz-good")
+    assert pin.digest is not None
+    assert entries(workspace.store, pin.digest)
+    assert workspace.store.read(pin.digest) == bench.workspace().store.read(pin.digest)
+    # Nothing is sent twice.
+    seen = len(bench.registry.seen)
+    push_library(Push(reference=f"{bench.base}:1"), bench.workspace())
+    assert not [s for s in bench.registry.seen[seen:] if s.method in ("POST", "PATCH")]
+
+
+def test_a_library_with_uncompressed_layers_is_still_taken(bench: Bench) -> None:
+    bench.define({"zz-good": GOOD})
+    bench.build()
+    push_library(Push(reference=bench.base), bench.workspace())
+    repository, store = bench.registry.repositories["parts/zz-good"], bench.workspace().store
+    kind, body = repository.manifests[repository.tags["latest"]]
+    index = json.loads(body)
+    pin = find(bench.workspace("one", bench.base), "zz-good")
+    assert pin.digest is not None
+    found = image.load(store, pin.digest).document
+    for blob in found.layers:
+        repository.blobs[str(blob.digest)] = store.read(blob.digest)
+    repository.manifests = {str(pin.digest): (found.media_type, found.body)}
+    index["manifests"][0] |= {"digest": str(pin.digest), "size": len(found.body)}
+    changed = json.dumps(index).encode()
+    repository.manifests[str(Digest.of(changed))] = (kind, changed)
+    repository.tags = {"latest": str(Digest.of(changed))}
+    assert find(bench.workspace("two", bench.base), "zz-good") == pin
+    assert find(bench.workspace("three", bench.base), "zz-good", pin, frozen=True) == pin
 
 
 def test_what_was_not_built_is_not_pushed(bench: Bench) -> None:

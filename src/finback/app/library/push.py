@@ -1,7 +1,7 @@
 """Publish the library: an image index for each component, so that nobody who uses it needs a Debian mirror.
 
-Images go as they are in the store. Their digests are those of a build from packages: a lock that was written with one
-holds with the other.
+Layers are compressed for the way. The pin that goes with an image names the digest that a build from packages gives it,
+which whoever takes the image compares (decision 16): a lock that was written with one holds with the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
 from finback.ground.event import task
 from finback.ground.platform import ARCHITECTURES, Platform
-from finback.oci import fan_out, image, manifest
+from finback.oci import fan_out, manifest, packed
 from finback.oci import push as pushing
 from finback.oci.manifest import Descriptor, Document
 from finback.oci.push import Target
@@ -103,7 +103,9 @@ def _push(
     documents: dict[Platform, Document] = {}
     for platform, pin in pins.items():
         assert pin.digest is not None
-        documents[platform] = image.load(store, pin.digest).document
+        title = f"compressing {reference.familiar_name} ({platform.architecture})"
+        with task(workspace.emit, f"pack {pin.digest}", title):
+            documents[platform] = packed.packed(store, pin.digest)
     blobs = [b for d in documents.values() if d.config for b in (d.config, *d.layers)]
     fan_out.run(
         target.repository, blobs, lambda blob, advance: pushing.blob(target, store, blob, advance), workspace.emit
@@ -111,6 +113,8 @@ def _push(
     entries = {}
     for platform, document in documents.items():
         pushing.document(target, document.body, document.media_type, document.digest)
+        # What a lock names is found by this tag when the library's own tag has moved on.
+        pushing.document(target, document.body, document.media_type, published.tag(pins[platform].digest))
         notes = {published.PIN: published.encode(pins[platform])}
         entries[platform] = replace(document.descriptor, platform=platform, annotations=notes)
     known = target.registry.find(target.repository, reference.tag) if request.add else None

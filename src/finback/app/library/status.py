@@ -81,7 +81,7 @@ class Indexes:
         if entry is None:
             return None
         text = entry.annotations.get(published.PIN, "")
-        return published.decode(text, loader_reference(job.name), entry.digest, f"{base}/{job.name}")
+        return published.decode(text, loader_reference(job.name), f"{base}/{job.name}")
 
 
 def _changes(job: Job, pin: ImagePin | None, workspace: Workspace) -> list[Change]:
