@@ -47,6 +47,10 @@ def test_interfaces_of_every_kind(tmp_path: Path) -> None:
     assert "16 of 16 hold" in holds(tmp_path, "network")
 
 
+def test_routers_outside_of_the_addresses_networks(tmp_path: Path) -> None:
+    assert "6 of 6 hold" in holds(tmp_path, "routing")
+
+
 def test_networks_between_services_and_secrets(tmp_path: Path) -> None:
     assert "18 of 18 hold" in holds(tmp_path, "networks")
 

@@ -56,6 +56,36 @@ def test_two_devices_change_their_names(tmp_path: Path) -> None:
     assert said.splitlines() == ["vb is the device that was va", "va is the device that was vb"]
 
 
+def test_routers_outside_of_the_addresses_networks(tmp_path: Path) -> None:
+    text = """
+network:
+  interfaces:
+    - {name: lo, addresses: [10.255.0.1/32, "2001:db8:ff::1/128"]}
+    - name: a
+      veth: {peer: b}
+      addresses: [203.0.113.5/32, "2001:db8::5/128"]
+      routes:
+        - {to: default, via: 198.51.100.1}
+        - {to: 198.51.100.1/32}
+        - {to: default, via: "2001:db8:1::1", onlink: true}
+        - {to: 192.0.2.0/24, via: 198.51.100.1, metric: 7}
+    - {name: b}
+"""
+    (setup,) = (t.contents for t in addition(load_spec(Source("t.yml", text))).texts if t.path == "network/setup")
+    said, seen = run(tmp_path, setup, "", "ip route; ip -6 route; ip -o address show dev lo; ip route get 192.0.2.9")
+    assert (said, seen.splitlines()[0]) == ("", "0")
+    for line in (
+        "default via 198.51.100.1 dev a",
+        "198.51.100.1 dev a scope link",
+        "192.0.2.0/24 via 198.51.100.1 dev a metric 7",
+        "default via 2001:db8:1::1 dev a",
+        "inet 10.255.0.1/32",
+        "inet6 2001:db8:ff::1/128",
+        "192.0.2.9 via 198.51.100.1 dev a src 203.0.113.5",
+    ):
+        assert line in seen
+
+
 def test_what_fails_keeps_nothing_else_from_being_set_up(tmp_path: Path) -> None:
     text = """
 network:

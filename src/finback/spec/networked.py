@@ -21,7 +21,9 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}\Z")
 MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\Z")
 KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\Z")
 ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})\Z")
-LEAST_MTU, MOST_MTU = 68, 65535
+LEAST_MTU, LEAST_MTU6, MOST_MTU = 68, 1280, 65535
+# What `lo` can't have.
+LOOPBACK = ("match", *KINDS, "mac", "mtu", "dhcp", "routes", "namespace", "metric")
 NAME_SERVERS = 3
 
 
@@ -49,7 +51,7 @@ def _unique(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
     seen: dict[str, Span | None] = {}
     for link in links:
         span = link.origin.at("name")
-        if not NAME.match(link.name) or link.name in ("lo", "all", "default"):
+        if not NAME.match(link.name) or link.name in ("all", "default"):
             advice = "use at most 15 letters, digits, and . _ - after the first"
             yield problem("F070", f"{link.name!r} is not a name for an interface", span, advice)
         if link.name in seen:
@@ -72,13 +74,24 @@ def _addresses(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
             if "/" not in text:
                 whole = f"{text}/{24 if found.version == 4 else 64}"
                 yield problem("F071", f"{text} has no length of its network", span, f"write it such as {whole}")
-            net = found.network
-            if net.prefixlen < net.max_prefixlen - 1 and found.ip == net.network_address:
-                yield problem("F071", f"{text} is the network itself", span, f"write such as {net[1]}/{net.prefixlen}")
+            yield from _usable(text, found, span)
             key = (link.namespace or "", str(found.ip))
             if key in seen:
                 yield problem("F072", f"{found.ip} is given twice", span, "remove one", f"the first is at {seen[key]}")
             seen.setdefault(key, span)
+
+
+def _usable(text: str, found: IPv4Interface | IPv6Interface, span: Span | None) -> Iterator[Diagnostic]:
+    """An address that a machine can have (RFC 1122, 3.2.1.3; RFC 4291, 2.7)."""
+    net = found.network
+    several = net.prefixlen < net.max_prefixlen - 1
+    example = f"{net[1]}/{net.prefixlen}" if several else "192.0.2.10/24"
+    if several and found.ip == net.network_address:
+        yield problem("F071", f"{text} is the network itself", span, f"write such as {example}")
+    elif several and found.version == 4 and found.ip == net.broadcast_address:
+        yield problem("F071", f"{text} is the broadcast address of {net}", span, f"write such as {example}")
+    elif found.ip.is_multicast or found.ip.is_unspecified or str(found.ip) == "255.255.255.255":
+        yield problem("F071", f"{found.ip} can't be the address of a machine", span, f"write such as {example}")
 
 
 def interface(text: str) -> IPv4Interface | IPv6Interface | None:
@@ -168,19 +181,60 @@ def _link(link: Link, links: Mapping[str, Link]) -> Iterator[Diagnostic]:
             yield problem("F074", f"{text!r} is not a hardware address", record.origin.at(key), advice)
     if link.vlan is not None and not 1 <= link.vlan.id <= 4094:
         yield problem("F074", f"{link.vlan.id} is not a VLAN", link.vlan.origin.at("id"), "write a number, 1 to 4094")
-    if link.mtu is not None and not LEAST_MTU <= link.mtu <= MOST_MTU:
-        yield problem("F074", f"{link.mtu} is not an MTU", at("mtu"), f"write bytes, {LEAST_MTU} to {MOST_MTU}")
-    if link.timeout is not None and not 1 <= link.timeout <= MAX_SECONDS:
-        yield problem("F064", f"`timeout: {link.timeout}` is out of range", at("timeout"), "write seconds")
+    yield from _numbers(link)
     if link.veth is not None and links.get(link.veth.peer, link).name == link.name and link.veth.peer == link.name:
         yield problem("F074", f"{link.name} is its own other end", link.veth.origin.at("peer"), "name another")
     if link.namespace and link.dhcp:
         advice = "give it `addresses`, or let it stay in the machine's network"
         yield problem("F074", f"{link.name} asks for addresses, and is in a namespace", at("dhcp"), advice)
+    if link.name == "lo":
+        yield from _loopback(link)
     for route in link.routes or ():
         yield from _route(route, link)
     if link.wireguard is not None:
         yield from _wireguard(link.wireguard)
+
+
+def _numbers(link: Link) -> Iterator[Diagnostic]:
+    at = link.origin.at
+    if link.mtu is not None and not LEAST_MTU <= link.mtu <= MOST_MTU:
+        yield problem("F074", f"{link.mtu} is not an MTU", at("mtu"), f"write bytes, {LEAST_MTU} to {MOST_MTU}")
+    if link.timeout is not None and not 1 <= link.timeout <= MAX_SECONDS:
+        yield problem("F064", f"`timeout: {link.timeout}` is out of range", at("timeout"), "write seconds")
+    yield from _small(link)
+    yield from _metrics(link)
+
+
+def _metrics(link: Link) -> Iterator[Diagnostic]:
+    holders: tuple[Link | Route, ...] = (link, *(link.routes or ()))
+    for holder in holders:
+        if holder.metric is not None and not 0 <= holder.metric < 1 << 32:
+            advice = "write a number from 0 to 4294967295"
+            yield problem("F064", f"{holder.metric} is not a metric", holder.origin.at("metric"), advice)
+    if link.metric is not None and not link.dhcp:
+        advice = "write it in the routes, or remove it"
+        yield warning("F075", "`metric` is of the routes that `dhcp` brings", link.origin.at("metric"), advice)
+
+
+def _small(link: Link) -> Iterator[Diagnostic]:
+    """IPv6 asks for links that carry 1280 bytes (RFC 8200, section 5); Linux takes addresses from smaller ones."""
+    if link.mtu is None or not LEAST_MTU <= link.mtu < LEAST_MTU6:
+        return
+    asks = link.dhcp in ("ipv6", "both")
+    has = any(i.version == 6 for i in map(interface, link.addresses or ()) if i is not None)
+    if asks or has:
+        message = f"{link.name} has IPv6, which needs an MTU of at least {LEAST_MTU6}"
+        advice = f"write {LEAST_MTU6} or more, or leave IPv6 out"
+        yield problem("F074", message, link.origin.at("mtu"), advice)
+
+
+def _loopback(link: Link) -> Iterator[Diagnostic]:
+    """`lo` is there in every machine, and has addresses of its own besides."""
+    other = next((k for k in LOOPBACK if getattr(link, k) is not None), None)
+    if other is not None:
+        yield problem("F070", f"lo can have `addresses`, and no `{other}`", link.origin.at(other), "remove it")
+    elif not link.addresses:
+        yield problem("F070", "lo is there in any case", link.origin.at("name"), "remove it, or give it `addresses`")
 
 
 def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
@@ -189,15 +243,28 @@ def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
         advice = "write `default` or a network such as 198.51.100.0/24"
         yield problem("F071", f"{route.to!r} is not a network", at("to"), advice)
     if route.via is None:
+        if route.onlink:
+            yield warning("F075", "`onlink` says where a router is, and there is no `via`", at("onlink"), "remove it")
         return
     try:
         via = ip_address(route.via)
     except ValueError:
         yield problem("F071", f"{route.via!r} is not an address", at("via"), "write it such as 192.0.2.1")
         return
-    nets = [i.network for i in map(interface, link.addresses or ()) if i is not None]
-    if nets and not link.dhcp and not via.is_link_local and not any(via in net for net in nets):
-        advice = f"{link.name} reaches {', '.join(map(str, nets))}"
+    if route.to != "default" and _is_network(route.to) and ip_network(route.to).version != via.version:
+        yield problem("F071", f"{route.to} and {via} are of different families", at("via"), "write a router of its own")
+        return
+    own = [i for i in map(interface, link.addresses or ()) if i is not None]
+    if via in [i.ip for i in own]:
+        yield problem("F071", f"{via} is {link.name} itself", at("via"), "write the address of the router")
+        return
+    direct = [ip_network(r.to) for r in link.routes or () if r.via is None and _is_network(r.to)]
+    nets = [*(i.network for i in own), *direct]
+    if nets and not (link.dhcp or route.onlink or via.is_link_local) and not any(via in net for net in nets):
+        advice = (
+            f"{link.name} reaches {', '.join(map(str, nets))}; if the router is there all the same, add "
+            f"`{{to: {via}/{via.max_prefixlen}}}` to `routes`, or write `onlink: true`"
+        )
         yield problem("F071", f"{route.via} can't be reached from {link.name}", at("via"), advice)
 
 

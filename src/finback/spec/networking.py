@@ -45,7 +45,10 @@ class Route:
     to: str
     """The network, `198.51.100.0/24`, or `default`."""
     via: str | None = None
-    """Address of the next router. Default: the network is reached directly."""
+    """Address of the next router. Default: the network is reached directly, which also makes it a place where routers
+    of other routes may be: `{to: 198.51.100.1/32}` before `{to: default, via: 198.51.100.1}`."""
+    onlink: bool | None = None
+    """The router is on this link, whatever the addresses say. Default: false."""
     metric: int | None = None
     """The lower, the rather. Default: the kernel's."""
     origin: Origin = origin()
@@ -138,7 +141,7 @@ class Link:
     """An interface: a device of the machine, or made by `vlan`, `bond`, `bridge`, `wireguard`, `veth` or `dummy`."""
 
     name: str
-    """What it is called, at most 15 characters."""
+    """What it is called, at most 15 characters. `lo` can have `addresses`, and nothing else."""
     match: Match | None = None
     """Which device it is. Default: the one of that name."""
     vlan: VLAN | None = None
@@ -162,7 +165,9 @@ class Link:
     dhcp: DHCP | None = None
     """Ask for addresses: `ipv4` by DHCP, `ipv6` by router advertisements and DHCPv6, `both`. Default: don't."""
     routes: tuple[Route, ...] | None = None
-    """Ways to other networks."""
+    """Ways to other networks, in any order."""
+    metric: int | None = None
+    """Metric of the routes that `dhcp` brings; the lower, the rather. Default: by the order of the interfaces."""
     timeout: int | None = None
     """Seconds to wait for the device, and then for the DHCP server's answer. Default: 30."""
     required: bool | None = None

@@ -104,6 +104,12 @@ def test_commands() -> None:
 
 
 @pytest.mark.tools
+def test_dhcp_has_metrics() -> None:
+    links = "[{name: a, dhcp: ipv4, metric: 200}, {name: b, dhcp: both}]"
+    conf = texts(f"network: {{interfaces: {links}}}")["network/dhcpcd.conf"]
+    assert conf.endswith("interface a\nipv4only\nwaitip 4\nmetric 200\ninterface b\nwaitip 4\n")
+
+
 @pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox")
 def test_the_text_is_shell() -> None:
     done = subprocess.run(

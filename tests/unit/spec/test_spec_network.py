@@ -22,7 +22,19 @@ def network(*interfaces: str, more: str = "") -> str:
 
 WRONG = [
     (network("name: way-too-long-name"), "F070", "15"),
-    (network("name: lo"), "F070", "15"),
+    (network("name: lo"), "F070", "addresses"),
+    (network("name: lo, dhcp: ipv4"), "F070", "remove"),
+    (network("name: lo, addresses: [10.0.0.1/32], mtu: 1500"), "F070", "remove"),
+    (network("name: a, addresses: [192.0.2.255/24]"), "F071", "192.0.2.1/24"),
+    (network("name: a, addresses: [0.0.0.0/32]"), "F071", "192.0.2.10/24"),
+    (network("name: a, addresses: ['ff02::1/128']"), "F071", "write such as"),
+    (network("name: a, mtu: 1279, addresses: ['2001:db8::1/64']"), "F074", "1280"),
+    (network("name: a, mtu: 576, dhcp: both"), "F074", "1280"),
+    (network("name: a, addresses: [203.0.113.5/32], routes: [{to: default, via: 198.51.100.1}]"), "F071", "/32}"),
+    (network("name: a, addresses: [192.0.2.3/24], routes: [{to: default, via: 192.0.2.3}]"), "F071", "router"),
+    (network("name: a, routes: [{to: 192.0.2.0/24, via: '2001:db8::1'}]"), "F071", "router"),
+    (network("name: a, routes: [{to: 192.0.2.0/24, metric: -1}]"), "F064", "4294967295"),
+    (network("name: a, dhcp: both, metric: 5000000000"), "F064", "4294967295"),
     (network("name: a", "name: a"), "F070", "rename"),
     (network("name: a, dhcp: ipv4") + "\nservices: [{name: network, image: i}]", "F070", "rename"),
     (network("name: a, addresses: [192.0.2.300/24]"), "F071", "192.0.2.10/24"),
@@ -70,6 +82,8 @@ def test_what_is_wrong(text: str, code: str, remedy: str) -> None:
         network("name: w, wireguard: {}"),
         network("name: a", more=", dns: {servers: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4]}"),
         network("name: a", more=", dns: {search: [example.org]}"),
+        network("name: a, metric: 5"),
+        network("name: a, routes: [{to: 192.0.2.0/24, onlink: true}]"),
     ],
 )
 def test_what_is_doubtful(text: str) -> None:
@@ -81,6 +95,15 @@ def test_what_is_doubtful(text: str) -> None:
     "text",
     [
         network("name: lan, match: {driver: virtio_net}, dhcp: both"),
+        network(
+            "name: a, addresses: [203.0.113.5/32], routes: [{to: default, via: 198.51.100.1}, {to: 198.51.100.1/32}]"
+        ),
+        network("name: a, addresses: [203.0.113.5/32], routes: [{to: default, via: 198.51.100.1, onlink: true}]"),
+        network("name: a, addresses: ['2001:db8::5/128'], routes: [{to: default, via: 'fe80::1'}]"),
+        network("name: a, addresses: ['2001:db8::5/128'], routes: [{to: default, via: '2001:db8:1::1', onlink: true}]"),
+        network("name: lo, addresses: [10.255.0.1/32, '2001:db8::1/128']"),
+        network("name: a, mtu: 576, addresses: [192.0.2.3/24]"),
+        network("name: a, dhcp: both, mtu: 1280, metric: 100"),
         network("name: lan, addresses: [192.0.2.3/31], routes: [{to: default, via: 192.0.2.2}]"),
         network("name: lan, addresses: ['2001:db8::3/64'], routes: [{to: default, via: 'fe80::1'}]"),
         network("name: v, vlan: {parent: lan, id: 5}, addresses: [192.0.2.3/24]", "name: lan"),

@@ -17,6 +17,7 @@ from finback.spec.networked import made_of
 from finback.spec.networking import Bond, Link, Match, Networking, WireGuard
 
 SECONDS = 30
+LOOPBACK = "lo"
 KEYS = "/var/lib/wireguard"
 SECRETS = "/run/finback/credentials"
 WIREGUARD_MTU = 1420
@@ -49,7 +50,7 @@ def set_up(network: Networking) -> list[str]:
     links = {link.name: link for link in network.interfaces or ()}
     order = list(TopologicalSorter({n: _before(k, links.values()) for n, k in links.items()}).static_order())
     ends = {link.veth.peer for link in links.values() if link.veth is not None}
-    searched = [link for n, link in links.items() if kind(link) == "device" and n not in ends]
+    searched = [link for n, link in links.items() if kind(link) == "device" and n not in (*ends, LOOPBACK)]
     lines = [_finding(link) for link in sorted(searched, key=_exactness)]
     lines.append("rename_found")
     taken = {m for link in links.values() for m in _members(link)}
@@ -179,7 +180,7 @@ def _addressing(link: Link, *, up: bool) -> Iterator[str]:
     if link.namespace:
         yield command("ip", "link", "set", "dev", name, "netns", link.namespace)
         ip = ("ip", "-n", link.namespace)
-    elif link.dhcp in (None, "ipv4"):
+    elif link.dhcp in (None, "ipv4") and name != LOOPBACK:
         # It has the addresses that the file says, and no others.
         yield command("ignore_advertisements", name)
     yield command(*ip, "link", "set", "dev", name, "up")
@@ -187,11 +188,13 @@ def _addressing(link: Link, *, up: bool) -> Iterator[str]:
         yield command(*ip, "address", "add", address, "dev", name)
     for net in _behind(link.wireguard):
         yield command(*ip, "route", "add", net, "dev", name)
-    for route in link.routes or ():
+    # Routers of other routes may be where a route without one leads to.
+    for route in sorted(link.routes or (), key=lambda r: r.via is not None):
         metric: list[str | int] = ["metric", route.metric] if route.metric is not None else []
         family = ["-6"] if ":" in route.to + (route.via or "") else []
         via = ["via", route.via] if route.via else []
-        yield command(*ip, *family, "route", "add", route.to, *via, "dev", name, *metric)
+        onlink = ["onlink"] if route.onlink and route.via else []
+        yield command(*ip, *family, "route", "add", route.to, *via, "dev", name, *metric, *onlink)
 
 
 def _behind(own: WireGuard | None) -> list[str]:

@@ -110,7 +110,8 @@ def _leasing(links: list[Link]) -> str:
     for link in links:
         # Without waitip, a client in the foreground gives up before the carrier is there.
         family = {"ipv4": "ipv4only\nwaitip 4", "ipv6": "ipv6only\nwaitip 6", "both": "waitip 4"}[link.dhcp or "both"]
-        out.append(f"interface {link.name}\n{family}\n")
+        metric = f"metric {link.metric}\n" if link.metric is not None else ""
+        out.append(f"interface {link.name}\n{family}\n{metric}")
     return "".join(out)
 
 
