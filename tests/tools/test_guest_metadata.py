@@ -564,7 +564,7 @@ def test_linuxkits_tree(guest: Guest) -> None:
         "ignored": {"content": "x", "comment": "of a key that nobody knows"},
         "emoji": {"content": "\U0001f600\u0000"},
     }
-    assert "its name is box" in guest.userdata(json.dumps(tree)).stdout
+    assert "Set hostname to: box" in guest.userdata(json.dumps(tree)).stdout
     found = guest.config
     assert (found["old/file"], found["app/deep/key"], found["empty"]) == ("of the old form", "a\nb", "")
     assert (found["ssh/authorized_keys"], found["ignored"], found["emoji"]) == (ED, "x", "\U0001f600\x00")
@@ -669,7 +669,7 @@ def test_a_server_that_says_nothing_does_not_keep_the_machine(guest: Guest) -> N
         done = guest.run(port=silent.getsockname()[1])
     assert done.returncode == 0
     assert done.stdout.count("169.254.169.254 does not answer") == 1
-    assert "nothing was found" in done.stdout
+    assert "No metadata/userdata found. Bye" in done.stdout
     assert time.monotonic() - begun < 10
     assert guest.config == {}
 
@@ -711,7 +711,7 @@ def test_a_server_that_says_nonsense(guest: Guest, answer: bytes) -> None:
         done = guest.run("hetzner", "digitalocean", port=listening.getsockname()[1])
         listening.shutdown(socket.SHUT_RDWR)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "nothing was found" in done.stdout
+    assert "No metadata/userdata found. Bye" in done.stdout
     assert guest.config == {}
 
 
@@ -737,7 +737,7 @@ def test_linuxkits_order(guest: Guest, server: Server) -> None:
 def test_the_firmware_names_the_cloud(guest: Guest, server: Server) -> None:
     guest.put("sys/class/dmi/id/sys_vendor", "Hetzner\n")
     server.answers = [{"path": "/latest/meta-data/instance-id", "body": "i-1"}]
-    assert "nothing was found" in guest.run(port=server.port).stdout
+    assert "No metadata/userdata found. Bye" in guest.run(port=server.port).stdout
     assert all("/hetzner/" in each for each in server.asked)
 
 
