@@ -83,6 +83,18 @@ def disc(path: Path, label: str, files: dict[str, str]) -> None:
     path.write_bytes(b"".join(bytes(c) for c in content(body, read_inline)))
 
 
+def fat(path: Path, label: bytes, file: str, text: str) -> None:
+    """A FAT file system whose label is in its boot sector alone, where it is 11 bytes at 43 of FAT12."""
+    path.touch()
+    os.truncate(path, 2 << 20)
+    (path.parent / file).write_text(text)
+    for command in (["mkfs.fat", path], ["mcopy", "-i", path, path.parent / file, "::"]):
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    with path.open("r+b") as out:
+        out.seek(43)
+        out.write(label.ljust(11))
+
+
 def test_nocloud_and_config_drive(tmp_path: Path) -> None:
     meta = "instance-id: i-7\nlocal-hostname: cloudy\npublic-keys:\n  - ssh-ed25519 AAAA me\n"
     user = "#cloud-config\nssh_authorized_keys:\n  - ssh-ed25519 BBBB you\n"
@@ -90,6 +102,7 @@ def test_nocloud_and_config_drive(tmp_path: Path) -> None:
     drive = '{"uuid": "u-1", "hostname": "stacked", "public_keys": {"me": "ssh-ed25519 CCCC me"}}'
     names = {"openstack/latest/meta_data.json": drive, "openstack/latest/user_data": '{"a": {"content": "b"}}'}
     disc(tmp_path / "b.iso", "config-2", names)
+    fat(tmp_path / "c.img", b"CONFIG", "config", '{"z": {"content": "of FAT"}}')
     shutil.copy(SYSTEMS / "discs.yml", tmp_path)
 
     def finback(*arguments: str, given: str = "") -> str:
@@ -106,17 +119,18 @@ def test_nocloud_and_config_drive(tmp_path: Path) -> None:
         return done.stdout + (done.stderr if done.returncode else "")
 
     finback("build", "discs.yml")
-    discs = ("--disk", "a.iso,format=raw", "--disk", "b.iso,format=raw")
+    discs = ("--disk", "a.iso,format=raw", "--disk", "b.iso,format=raw", "--disk", "c.img,format=raw")
     finback("run", "--detach", "--accel", "tcg", "--mem", "256", *discs, "discs")
     try:
-        script = "cd /run; grep -r . nocloud drive; exit 0\n"
+        script = "cd /run; grep -r . nocloud drive fat; exit 0\n"
         limit = time.monotonic() + 360
-        while "drive/config/a" not in (seen := finback("shell", "discs", given=script)):
+        while "fat/config/z" not in (seen := finback("shell", "discs", given=script)):
             assert time.monotonic() < limit, seen
             time.sleep(1)
     finally:
         finback("stop", "--timeout", "5", "discs")
     for line in (
+        "fat/config/z:of FAT",
         "nocloud/config/hostname:cloudy",
         "nocloud/config/instance_id:i-7",
         "nocloud/config/ssh/authorized_keys:ssh-ed25519 BBBB you",

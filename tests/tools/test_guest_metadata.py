@@ -487,9 +487,15 @@ def test_what_is_not_read_is_named(guest: Guest, text: str) -> None:
     ("fault", "said"),
     [
         ("ntp: [a\n", "ntp of the cloud-config, line 3, is left out"),
-        ("ntp:\n\t- a\n", "an entry of ntp, line 4, is left out: found character that cannot start any token"),
+        (
+            "ntp:\n\t- a\n",
+            "an entry of ntp in the cloud-config, line 4, is left out: found character that cannot start any token",
+        ),
         ('a: "open\n', "a of the cloud-config"),
-        (f"users:\n  - {{name: a\n  - name: b\n    ssh_authorized_keys: [{RSA}]\n", "an entry of users, line 4"),
+        (
+            f"users:\n  - {{name: a\n  - name: b\n    ssh_authorized_keys: [{RSA}]\n",
+            "an entry of users in the cloud-config, line 4",
+        ),
         (f"ssh_authorized_keys:\n  - none\n  - {RSA}\n", "no public key"),
         ("write_files:\n  - {path: no}\n", "write_files: entry 1"),
         (f"users: [[1], {{name: b, ssh_authorized_keys: [{RSA}]}}]\n", "users: entry 1 is neither"),
@@ -502,6 +508,19 @@ def test_one_bad_entry_costs_that_entry(guest: Guest, fault: str, said: str) -> 
     assert said in done.stdout
     assert guest.hostname == "web"
     assert set(guest.keys) == {ED, *([RSA] if RSA in fault else [])}
+
+
+def test_one_bad_entry_of_meta_data_costs_that_entry(guest: Guest) -> None:
+    meta = f"dsmode: 'net\ninstance-id: i-1\r\nlocal-hostname: web\npublic-keys:\n- {ED}\n- 'open\n- {RSA}\nx: [\n"
+    guest.disc("/dev/vdb", "iso9660", {"meta-data": meta, "user-data": "#cloud-config\n"}, label="cidata")
+    done = guest.run()
+    assert (guest.hostname, guest.keys, guest.config["instance_id"]) == ("web", [ED, RSA], "i-1")
+    for said in (
+        "dsmode of meta-data, line 1,",
+        "an entry of public-keys in meta-data, line 6,",
+        "x of meta-data, line 8,",
+    ):
+        assert said in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 local document = require("document")
 local identity = require("identity")
 local machine = require("machine")
+local salvage = require("salvage")
 
 local cloudconfig = {}
 
@@ -248,73 +249,6 @@ function cloudconfig.add(settings, map)
 	end
 end
 
--- The pieces of a mapping's text that begin at its outermost level, so that a fault in one costs that one.
-local function pieces(text)
-	local found, current = {}, nil
-	local number = 0
-	for line in (text .. "\n"):gmatch("([^\n]*)\n") do
-		number = number + 1
-		if line:find('^[%w_"\'][^#]*:') then
-			current = { number = number, name = line:match("^[\"']?([%w_.-]+)") or "?" }
-			found[#found + 1] = current
-		end
-		if current then
-			current[#current + 1] = line
-		end
-	end
-	return found
-end
-
--- The pieces of a list in a piece, each as a list of one, by the hyphens of its first level.
-local function entries(piece)
-	local indent
-	local found, current = {}, nil
-	for index = 2, #piece do
-		local blank, rest = piece[index]:match("^(%s*)(.*)$")
-		if rest:find("^%-%s") or rest == "-" then
-			indent = indent or blank
-			if blank == indent then
-				current = { number = piece.number + index - 1, piece[1] }
-				found[#found + 1] = current
-			end
-		end
-		if current then
-			current[#current + 1] = piece[index]
-		elseif rest ~= "" and rest:sub(1, 1) ~= "#" then
-			return {}
-		end
-	end
-	return found
-end
-
--- Why a piece is no YAML, without the place, which counts from the piece's beginning.
-local function reason(why)
-	return why and why:gsub("^line %d+: ", ""):match("^(.-) at document:") or why or "no mapping"
-end
-
--- Reads what can be read of a text that is no YAML as a whole.
-local function salvage(settings, text)
-	for _, piece in ipairs(pieces(text)) do
-		local value, why = document.yaml(table.concat(piece, "\n") .. "\n")
-		if document.map(value) then
-			cloudconfig.add(settings, value)
-		else
-			local inner = entries(piece)
-			if #inner == 0 then
-				machine.log("%s of the cloud-config, line %d, is left out: %s", piece.name, piece.number, reason(why))
-			end
-			for _, entry in ipairs(inner) do
-				value, why = document.yaml(table.concat(entry, "\n") .. "\n")
-				if document.map(value) then
-					cloudconfig.add(settings, value)
-				else
-					machine.log("an entry of %s, line %d, is left out: %s", piece.name, entry.number, reason(why))
-				end
-			end
-		end
-	end
-end
-
 -- Adds what the text of a cloud-config says to *settings*.
 function cloudconfig.read(settings, text)
 	local body = text:gsub("^[^\n{]*#cloud%-config[^\n]*\n", "")
@@ -323,7 +257,9 @@ function cloudconfig.read(settings, text)
 		cloudconfig.add(settings, value)
 	elseif value == nil then
 		machine.log("the cloud-config is not YAML as a whole: %s", why)
-		salvage(settings, text)
+		salvage(text, "the cloud-config", function(piece)
+			cloudconfig.add(settings, piece)
+		end)
 	elseif value ~= document.null then
 		machine.log("the cloud-config is no mapping, and not read")
 	end

@@ -1,6 +1,7 @@
 -- NoCloud's files, as cloud-init documents them: meta-data (YAML or JSON), user-data, vendor-data, network-config.
 local document = require("document")
 local machine = require("machine")
+local salvage = require("salvage")
 
 local nocloud = {}
 
@@ -34,11 +35,24 @@ nocloud.add_keys = add_keys
 -- Adds what meta-data say.
 function nocloud.metadata(found, text)
 	found:file("meta-data", text)
-	local value, why = document.any((text:gsub("^\239\187\191", "")))
+	text = text:gsub("^\239\187\191", ""):gsub("\r\n", "\n")
+	local value, why = document.any(text)
 	local map = document.map(value)
-	if not map then
+	if value == nil then
+		machine.log("meta-data are not YAML as a whole: %s", why)
+		map = {}
+		salvage(text, "meta-data", function(piece)
+			for key, each in pairs(piece) do
+				local list = document.list(map[key])
+				map[key] = each
+				if #list > 0 then
+					map[key] = table.move(document.list(each), 1, #document.list(each), #list + 1, list)
+				end
+			end
+		end)
+	elseif not map then
 		if value ~= document.null then
-			machine.log("meta-data are not understood: %s", why or "no mapping")
+			machine.log("meta-data are not understood: they are no mapping")
 		end
 		return
 	end
