@@ -78,11 +78,28 @@ def _value(path: str, value: Any, origin: Origin, steps: tuple[Step, ...]) -> It
         yield path, plain(value), origin.at(*steps)
 
 
+def shared(settings: Settings) -> Iterator[str]:
+    """In words, what a container has in common with the machine and with all others that share it, too."""
+    kinds = (
+        ("net", "root", "the machine's network: addresses, ports, loopback, abstract sockets"),
+        ("ipc", "root", "the machine's IPC: System V shared memory, semaphores, message queues"),
+        ("uts", "root", "the machine's host name"),
+        ("pid", "new", "the machine's processes"),
+    )
+    for field, default, words in kinds:
+        if (getattr(settings, field) or default) in ("root", "host"):
+            yield f"{words} (`{field}: new` ends that)"
+
+
 def _brought(container: Container, item: Settings | None) -> Iterator[Explained]:
-    """What the image of *container* says, and the files do not; what is usual where neither does; what that lacks."""
+    """What the image of *container* says, and the files do not; what is usual where neither does; what that lacks; what
+    it shares.
+    """
     prefix = f"{container.section}.{container.name}"
     for words in container.relaxed:
         yield Explained(key=f"{prefix} (less confined)", value=words, source=_place(container.origin.span))
+    for words in shared(container.settings):
+        yield Explained(key=f"{prefix} (shared)", value=words, source=_place(container.origin.span))
     if item is None:
         return
     for field in dataclasses.fields(Settings):

@@ -35,7 +35,8 @@ def bundle(
         "config.json": encode(config(container, volumes, seccomp=seccomp)),
         "runtime.json": encode(around),
         "prepare": prepare(container, around).encode("utf-8", "surrogateescape"),
-        "bundle/config.json": encode(config(container, volumes, f"/{folder}/rootfs", hooks, seccomp)),
+        # What starts it is exempt from being killed when memory is used up; the container is not.
+        "bundle/config.json": encode(config(container, volumes, f"/{folder}/rootfs", hooks, seccomp, oom_score_adj=0)),
     }
     folders = ["bundle", "rootfs"] + ([] if container.settings.readonly else ["tmp"])
     inside: list[AnyEntry] = [Directory(path=f, mtime=epoch) for f in folders]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from finback.ground.source import Origin
@@ -20,6 +20,9 @@ OCI_VERSION = "1.2.1"
 SELF_NAMED = {
     "proc": "/proc", "devpts": "/dev/pts", "sysfs": "/sys", "cgroup": "/sys/fs/cgroup", "mqueue": "/dev/mqueue",
 }  # fmt: skip
+SYS = "/sys"
+TMPFS_SIZE = "25%"
+"""How much of the machine's memory a container's tmpfs may take where nothing says it."""
 # Where LinuxKit's YAML spells a key in another way than the specification.
 SPELLED = {"block_io": "blockIO"}
 
@@ -30,13 +33,17 @@ def config(
     root: str = "rootfs",
     hooks: Mapping[str, Any] | None = None,
     seccomp: Mapping[str, Any] | None = None,
+    oom_score_adj: int | None = None,
 ) -> dict[str, Any]:
     """The configuration as JSON's types, keys in the specification's order, nothing empty.
 
     *volumes* gives the path of each volume's content; *root* is `root.path`; *hooks* are programs that the
-    runtime calls in the machine, outside the container; *seccomp* is the profile.
+    runtime calls in the machine, outside the container; *seccomp* is the profile; *oom_score_adj* is how readily the
+    kernel kills the container where nothing says it.
     """
     settings = container.settings
+    if settings.oom_score_adj is None:
+        settings = replace(settings, oom_score_adj=oom_score_adj)
     out: dict[str, Any] = {
         "ociVersion": OCI_VERSION,
         "process": _process(settings),
@@ -91,19 +98,20 @@ def _capabilities(settings: Settings) -> dict[str, Any]:
 def mounts(settings: Settings, volumes: Mapping[str, str]) -> list[dict[str, Any]]:
     """All mounts, by destination: defaults, tmpfs, binds, mounts; a later one of a destination replaces an earlier."""
     readonly = ["ro"] if settings.readonly else []
+    readonly_sys = ["ro"] if SYS in (settings.readonly_paths or ()) else []
     found = {
         m["destination"]: m
         for m in (
             _mount("/proc", "proc", "proc", ["nosuid", "nodev", "noexec", "relatime"]),
             _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k", *readonly]),
             _mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]),
-            _mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", *readonly]),
+            _mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", *(readonly or readonly_sys)]),
             _mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
         )
     }
     for text in settings.tmpfs or ():
         destination, options = parse_tmpfs(text)
-        found[destination] = _mount(destination, "tmpfs", "tmpfs", list(options))
+        found[destination] = _mount(destination, "tmpfs", "tmpfs", _sized(options))
     for text in settings.binds or ():
         bind = parse_bind(text)
         source = volumes.get(bind.source, bind.source)
@@ -120,11 +128,19 @@ def own_mount(mount: Mount, volumes: Mapping[str, str]) -> dict[str, Any]:
     source, options = mount.source or kind, list(mount.options or ())
     if kind == "bind" and source in volumes:
         source, options = volumes[source], _bound(options)
+    if kind == "tmpfs":
+        options = _sized(options)
     made = _mount(mount.destination or SELF_NAMED.get(kind, ""), kind, source, options)
     for name, given in (("uidMappings", mount.uid_mappings), ("gidMappings", mount.gid_mappings)):
         if given:
             made[name] = plain(given)
     return made
+
+
+def _sized(options: Sequence[str]) -> list[str]:
+    """Options of a tmpfs with a size, which without one is half of the memory."""
+    given = any(o.startswith(("size=", "nr_blocks=")) or o in ("remount", "bind", "rbind") for o in options)
+    return [*options] if given else [*options, f"size={TMPFS_SIZE}"]
 
 
 def _bound(options: list[str]) -> list[str]:
@@ -158,7 +174,9 @@ def _linux(settings: Settings, seccomp: Mapping[str, Any] | None) -> dict[str, A
                 "seccomp": seccomp,
                 "rootfsPropagation": settings.rootfs_propagation,
                 "maskedPaths": list(settings.masked_paths or ()),
-                "readonlyPaths": list(settings.readonly_paths or ()),
+                # /sys is mounted so. Made read-only afterwards, it would be bound on itself, and crun then leaves what
+                # is mounted below, the control groups, writable.
+                "readonlyPaths": [p for p in settings.readonly_paths or () if p != SYS],
             }
         ),
     }

@@ -12,6 +12,9 @@ from typing import Any
 from finback.resolve.plan import Container
 from finback.spec.model import BindNS, Interface, Mount, Runtime
 
+ROOT_SIZE = "25%"
+"""How much of the machine's memory a container's changes to its root may take."""
+
 
 def root_mounts(container: Container, image: str) -> list[dict[str, Any]]:
     """The mounts that make the container's root from the image at *image*, an absolute path."""
@@ -20,9 +23,10 @@ def root_mounts(container: Container, image: str) -> list[dict[str, Any]]:
     if container.settings.readonly:
         return [{"destination": root, "type": "bind", "source": image, "options": ["bind", "ro"]}]
     scratch = f"{bundle}/tmp"
+    size = container.settings.root_size or ROOT_SIZE
     layers = [f"lowerdir={image}", f"upperdir={scratch}/upper", f"workdir={scratch}/work"]
     return [
-        {"destination": scratch, "type": "tmpfs", "source": "tmpfs"},
+        {"destination": scratch, "type": "tmpfs", "source": "tmpfs", "options": [f"size={size}"]},
         {"destination": scratch, "options": ["remount", "private"]},
         {"destination": root, "type": "overlay", "source": "overlay", "options": layers},
     ]

@@ -6,10 +6,9 @@ architectures. Source: OCI runtime specification 1.2, config-linux.md, section "
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from finback.assemble.syscall import ALLOWED, BY_CAPABILITY
 from finback.codec import strict_json
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
@@ -18,10 +17,19 @@ from finback.host.store import Store
 from finback.resolve.plan import Container
 from finback.spec.capability import expand
 from finback.spec.model import Settings
+from finback.spec.syscall import (
+    ALLOWED,
+    BY_CAPABILITY,
+    NEW_NAMESPACES,
+    NEW_TIME,
+    PERSONALITIES,
+    REFUSED_FAMILIES,
+)
 
 LIMIT = 1 << 20
 # An unknown system call does not exist, so that programs fall back to an older one.
 ENOSYS = 38
+EPERM = 1
 _ARCHITECTURES = {
     "amd64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86"),
     "arm64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
@@ -47,13 +55,46 @@ def profile(container: Container, platform: Platform, store: Store) -> dict[str,
 def default(settings: Settings, platform: Platform) -> dict[str, Any]:
     """The default profile for a container with the capabilities of *settings*."""
     more = {n for c in _capabilities(settings) for n in BY_CAPABILITY.get(c, ())}
-    rules = [{"names": sorted({*ALLOWED, *more}), "action": "SCMP_ACT_ALLOW"}]
+    allowed = {*ALLOWED, *more, *(settings.syscalls or ())}
+    rules = [{"names": sorted(allowed), "action": "SCMP_ACT_ALLOW"}]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": ENOSYS,
         "architectures": list(_ARCHITECTURES.get(platform.architecture, ())),
-        "syscalls": rules,
+        "syscalls": [*rules, *(r for r in _by_argument(platform) if r["names"][0] not in allowed)],
     }
+
+
+def _by_argument(platform: Platform) -> Iterator[dict[str, Any]]:
+    """The rules for calls that are allowed with some arguments. No two of them fit the same call, for libseccomp does
+    not say which it would take.
+    """
+    # On s390x, the stack comes first. clone3 has its flags in memory, where no filter sees them.
+    flags = 1 if platform.architecture == "s390x" else 0
+    for name, index, new in (("clone", flags, NEW_NAMESPACES), ("unshare", 0, NEW_NAMESPACES | NEW_TIME)):
+        yield _allowed(name, index, "SCMP_CMP_MASKED_EQ", new, 0)
+        for bit in range(new.bit_length()):
+            lower = new & ((1 << bit) - 1)
+            if new & (1 << bit):
+                # The lowest of the flags that are set is this one.
+                compared = _compared(index, "SCMP_CMP_MASKED_EQ", lower | 1 << bit, 1 << bit)
+                yield {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": EPERM, "args": [compared]}
+    for value in PERSONALITIES:
+        yield _allowed("personality", 0, "SCMP_CMP_EQ", value)
+    first, last = REFUSED_FAMILIES[0], REFUSED_FAMILIES[-1]
+    yield _allowed("socket", 0, "SCMP_CMP_LT", first)
+    for value in range(first + 1, last):
+        yield _allowed("socket", 0, "SCMP_CMP_EQ", value)
+    yield _allowed("socket", 0, "SCMP_CMP_GT", last)
+
+
+def _allowed(name: str, index: int, operator: str, value: int, second: int | None = None) -> dict[str, Any]:
+    compared = _compared(index, operator, value, second)
+    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [compared]}
+
+
+def _compared(index: int, operator: str, value: int, second: int | None = None) -> dict[str, Any]:
+    return {"index": index, "value": value, **({} if second is None else {"valueTwo": second}), "op": operator}
 
 
 def from_file(data: bytes, settings: Settings, platform: Platform, span: Span | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def variables(container: Container) -> list[str]:
     if container.section != "services":
         limit = chosen.limit or (LAST_SECONDS if container.section == "onshutdown" else 0)
         return [f"on_failure={chosen.on_failure} limit={limit}"]
+    settings = container.settings
     required = [use.name for use in container.secrets if not use.optional]
     return [
         f"needs={shlex.quote(' '.join(chosen.needs))}",
@@ -28,6 +29,8 @@ def variables(container: Container) -> list[str]:
         f"restart={chosen.restart} first_wait={chosen.first_wait} longest_wait={chosen.longest_wait}",
         f"starts={chosen.starts} window={chosen.window}",
         f"stop_signal={chosen.stop_signal} stop_within={chosen.stop_within}",
+        # How another program is run in its container.
+        f"cwd={shlex.quote(settings.cwd or '/')} confined={'yes' if settings.no_new_privileges else ''}",
         f"asked={_how(chosen.ready)} ready_within={chosen.ready_within}",
         *(["ready() {", f"\t{_question(chosen.ready)}", "}"] if _how(chosen.ready) == "poll" else []),
         *_health(chosen.health),

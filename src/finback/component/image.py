@@ -28,6 +28,8 @@ from finback.host.store import Store
 from finback.oci import image
 from finback.oci.configuration import with_path
 from finback.resolve.plan import PackagePin
+from finback.spec.capability import CAPABILITIES, expand
+from finback.spec.model import Settings
 from finback.tree.content import Content, Inline, Reader
 from finback.tree.entry import AnyEntry, Directory, File, Symlink
 
@@ -144,6 +146,12 @@ def _concatenated(unpacked: Unpacked, wanted: Concatenation, epoch: int) -> tupl
     return entry, {unpacked.owners[p] for p in found}
 
 
+def _private(label: Settings) -> Settings:
+    """*label* with an IPC namespace of its own, unless it says something else or is for work on the whole machine."""
+    everything = expand(label.capabilities) == CAPABILITIES
+    return replace(label, ipc=label.ipc or (None if everything else "new"))
+
+
 def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platform, epoch: int) -> dict[str, Any]:
     definition = component.definition
     given = definition.config or ImageConfig()
@@ -155,7 +163,7 @@ def _config(component: Component, pins: tuple[PackagePin, ...], platform: Platfo
     if version:
         labels["org.opencontainers.image.version"] = version
     if definition.label is not None:
-        label = canonical.plain(replace(definition.label))
+        label = canonical.plain(_private(definition.label))
         labels[LABEL] = json.dumps(label, sort_keys=True, separators=(",", ":"))
     config: dict[str, Any] = {
         "Entrypoint": list(given.entrypoint) if given.entrypoint else None,

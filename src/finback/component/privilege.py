@@ -14,7 +14,10 @@ from finback.spec.mount import parse_bind
 
 NAME_SERVERS = "/run/resolvconf/resolv.conf"
 SHELLS = ("busybox", "sh", "dash", "bash")
-WORDS = ("all", "net", "pid", "ipc", "uts", "userns", "devices", "writable", "newPrivileges", "shell")
+WORDS = (
+    "all", "net", "pid", "ipc", "uts", "userns", "devices", "writable", "newPrivileges", "syscalls", "confinement",
+    "shell",
+)  # fmt: skip
 """Words of `reasons` beside capabilities and the sources of binds."""
 
 
@@ -41,6 +44,7 @@ def privileges(definition: Definition) -> Iterator[Privilege]:
         if not label.no_new_privileges:
             meaning = "can gain privileges from set-user-id programs"
             yield Privilege(word="newPrivileges", meaning=meaning, span=_at(definition, "noNewPrivileges"))
+        yield from _confinement(label)
         yield from _shell(definition)
 
 
@@ -94,6 +98,20 @@ def _places(label: Settings) -> Iterator[Privilege]:
             yield Privilege(word=bind.source, meaning=meaning, span=label.origin.at("binds", i))
     if label.devices:
         yield Privilege(word="devices", meaning="may use devices", span=label.origin.at("devices"))
+
+
+def _confinement(label: Settings) -> Iterator[Privilege]:
+    if label.syscalls:
+        meaning = f"may call {', '.join(label.syscalls)}"
+        yield Privilege(word="syscalls", meaning=meaning, span=label.origin.at("syscalls"))
+    loose = {
+        "seccomp": label.seccomp == "unconfined",
+        "maskedPaths": label.masked_paths == (),
+        "readonlyPaths": label.readonly_paths == (),
+    }
+    key = next((k for k, is_so in loose.items() if is_so), None)
+    if key:
+        yield Privilege(word="confinement", meaning="is less confined than is usual", span=label.origin.at(key))
 
 
 def _shell(definition: Definition) -> Iterator[Privilege]:

@@ -11,16 +11,22 @@ from dataclasses import replace
 from typing import Any
 
 from finback.spec.capability import CAPABILITIES, expand
+from finback.spec.limit import Pids, Resources
 from finback.spec.model import Settings
 from finback.spec.mount import parse_bind, parse_tmpfs
 
 MASKED = (
-    "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-    "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    "/proc/acpi", "/proc/asound", "/proc/dynamic_debug", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+    "/sys/devices/virtual/powercap", "/sys/firmware",
 )  # fmt: skip
-READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-CONFINED = ("masked_paths", "readonly_paths", "no_new_privileges", "seccomp", "cgroupns")
+"""Docker's list, and the kernel's switches for debug messages, which root writes without a capability."""
+READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/mtrr", "/proc/sys", "/proc/sysrq-trigger", "/sys")
+"""Docker's list; its mount of /sys, which is read-only; and the memory type ranges of x86."""
+CONFINED = ("masked_paths", "readonly_paths", "no_new_privileges", "seccomp", "cgroupns", "resources")
 """The fields of settings that are filled in here."""
+PIDS = 2048
+"""How many processes and threads a container may have. Source: containers.conf(5), pids_limit."""
 SYSCTLS = "/proc/sys"
 CGROUPS = "/sys/fs/cgroup"
 
@@ -34,13 +40,16 @@ def confine(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
         "no_new_privileges": _no_new_privileges(settings, held, relaxed),
         "seccomp": _seccomp(settings, held, relaxed),
         "cgroupns": _cgroupns(settings, relaxed, privileged=privileged),
+        "resources": _resources(settings, relaxed, privileged=privileged),
     }
     destinations = _destinations(settings)
     for field, usual in (("masked_paths", MASKED), ("readonly_paths", READONLY)):
         given = getattr(settings, field)
         word = "hidden" if field == "masked_paths" else "read-only"
+        # What is made read-only is one mount, not those below it; what is hidden is hidden whole.
+        spared = _reached if field == "masked_paths" else _replaced
         if given is None:
-            paths = () if privileged else tuple(p for p in usual if not _reached(p, destinations))
+            paths = () if privileged else tuple(p for p in usual if not spared(p, destinations))
             if "CAP_NET_ADMIN" in held:
                 paths = tuple(p for p in paths if p != SYSCTLS)
             values[field] = paths
@@ -69,11 +78,22 @@ def _seccomp(settings: Settings, held: frozenset[str], relaxed: list[str]) -> st
 
 
 def _cgroupns(settings: Settings, relaxed: list[str], *, privileged: bool) -> str:
-    sees = privileged or settings.pid in ("host", "root") or _reached(CGROUPS, _destinations(settings))
+    made = bool(settings.runtime and settings.runtime.cgroups)
+    sees = privileged or made or settings.pid in ("host", "root") or _reached(CGROUPS, _destinations(settings))
     value = settings.cgroupns or ("root" if sees else "new")
     if value in ("host", "root"):
         relaxed.append("it sees the machine's cgroups")
     return value
+
+
+def _resources(settings: Settings, relaxed: list[str], *, privileged: bool) -> Resources | None:
+    given = settings.resources
+    pids = given.pids if given else None
+    if pids is None and not privileged:
+        return replace(given or Resources(), pids=Pids(limit=PIDS))
+    if pids is None or pids.limit <= 0:
+        relaxed.append("it may have any number of processes")
+    return given
 
 
 def _destinations(settings: Settings) -> frozenset[str]:
@@ -82,6 +102,11 @@ def _destinations(settings: Settings) -> frozenset[str]:
     found += [m.destination for m in settings.mounts or () if m.destination]
     found += [parse_tmpfs(t)[0] for t in settings.tmpfs or ()]
     return frozenset(p.rstrip("/") for p in found)
+
+
+def _replaced(path: str, destinations: frozenset[str]) -> bool:
+    """Whether something is mounted at *path*, or in the place of what it is in."""
+    return any(d == path or (d and path.startswith(d + "/")) for d in destinations)
 
 
 def _reached(path: str, destinations: frozenset[str]) -> bool:

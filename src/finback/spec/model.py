@@ -177,7 +177,8 @@ class Settings:
     pid: str | None = None
     """Process namespace: `host`, `new` or a path. Default: `new`."""
     ipc: str | None = None
-    """IPC namespace: `host`, `new` or a path. Default: `root`."""
+    """IPC namespace, which System V shared memory, semaphores and message queues belong to: `host`, `new` or a path.
+    Default: `root`; the labels of most library components say `new`."""
     uts: str | None = None
     """UTS namespace: `host`, `new` or a path. Default: `root`."""
     userns: str | None = None
@@ -189,15 +190,21 @@ class Settings:
     """Host name in the container; needs `uts: new`."""
     readonly: bool | None = None
     """Root file system read-only. Default: false."""
+    root_size: str | None = key("rootSize")
+    """How much memory what the container changes of its root may take: bytes, with `k`, `m` or `g`, or a share of the
+    machine's memory, such as `10%`. Default: `25%`."""
     masked_paths: tuple[str, ...] | None = key("maskedPaths")
     """Paths that are made unreadable in the container. Default: those of /proc and /sys that tell of the machine,
     unless it has CAP_SYS_ADMIN or mounts of its own there."""
     readonly_paths: tuple[str, ...] | None = key("readonlyPaths")
-    """Paths that are made read-only in the container. Default: those of /proc that change the machine, with the same
-    exceptions, and `/proc/sys` with CAP_NET_ADMIN."""
+    """Paths that are made read-only in the container. Default: `/sys` and those of /proc that change the machine,
+    unless it has CAP_SYS_ADMIN or mounts of its own in their place; `/proc/sys` is left writable with CAP_NET_ADMIN."""
     seccomp: str | None = None
     """System calls that are allowed: `default`, `unconfined`, or a profile's JSON file, relative to this YAML file.
     Default: `default`, unless it has every capability."""
+    syscalls: tuple[str, ...] | None = None
+    """System calls that are allowed beside those of the `default` profile, whatever their arguments: `unshare`,
+    `keyctl`. Default: none."""
     uid: int | str | None = None
     """User id, or the name of an item, whose id is then used. Default: 0."""
     gid: int | str | None = None
@@ -217,7 +224,8 @@ class Settings:
     cgroups_path: str | None = key("cgroupsPath")
     """Its cgroup."""
     resources: Resources | None = None
-    """Limits on memory, processors, devices and the rest."""
+    """Limits on memory, processors, devices and the rest. Default: 2048 processes and threads, unless it has
+    CAP_SYS_ADMIN."""
     sysctl: Mapping[str, str] | None = None
     """Kernel parameters of its own namespaces: `net.ipv4.ip_forward: "1"`."""
     rlimits: tuple[str, ...] | None = None

@@ -17,11 +17,13 @@ from finback.ground.source import Span
 from finback.spec.capability import CAPABILITIES
 from finback.spec.model import Device, Mount, Settings
 from finback.spec.mount import RLIMITS, parse_bind, parse_rlimit, parse_tmpfs
+from finback.spec.syscall import KNOWN
 
 SELF_NAMED = ("mqueue", "devpts", "proc", "sysfs", "cgroup")
 """Mount types whose source may be left out, and with it the type when the source names it."""
 MAX_ID = (1 << 32) - 2
 _OCTAL = re.compile(r"(?:0o|0)?[0-7]{1,4}\Z")
+_SIZE = re.compile(r"[1-9][0-9]*[kKmMgG]?|[1-9][0-9]?%|100%")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z", re.ASCII)
 _PROPAGATIONS = ("shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate", "runbindable")
 _FRESH = {
@@ -55,6 +57,7 @@ def check_settings(settings: Settings, namespaces: tuple[str, ...] = ()) -> Iter
     for i, text in enumerate(settings.env or ()):
         if "=" not in text:
             yield warning("F053", f"{text!r} sets nothing", at("env", i), f"write `{text}=VALUE`, or remove it")
+    yield from _kernel(settings)
     yield from _words(settings, namespaces)
     yield from _without_effect(settings)
 
@@ -188,6 +191,18 @@ def _device(device: Device) -> Iterator[Diagnostic]:
         yield from check_mode("F043", device.mode, at("mode"), "0666")
 
 
+def _kernel(settings: Settings) -> Iterator[Diagnostic]:
+    """System calls, and the size of the root."""
+    at = settings.origin.at
+    for i, name in enumerate(settings.syscalls or ()):
+        if name not in KNOWN:
+            advice = did_you_mean(name, sorted(KNOWN), "syscalls(2) lists them")
+            yield problem("F098", f"there is no system call {name!r}", at("syscalls", i), advice)
+    if settings.root_size is not None and not _SIZE.fullmatch(settings.root_size):
+        advice = "write bytes, with k, m or g, such as 64m, or a share of memory, such as 10%"
+        yield problem("F099", f"{settings.root_size!r} is no size", at("rootSize"), advice)
+
+
 def _words(settings: Settings, namespaces: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Namespaces and mount propagation."""
     at = settings.origin.at
@@ -230,3 +245,13 @@ def _without_effect(settings: Settings) -> Iterator[Diagnostic]:
             advice = f"move its entries to `{field}`, or remove `{field}` to keep the image's own"
             span = settings.origin.at(f"{field}.add")
             yield warning("F051", f"`{field}.add` has no effect beside `{field}`", span, advice)
+    if settings.syscalls and settings.seccomp not in (None, "", "default"):
+        advice = f"remove it, or `seccomp: {settings.seccomp}`"
+        yield warning(
+            "F051", "`syscalls` has no effect beside a profile of its own", settings.origin.at("syscalls"), advice
+        )
+    if settings.root_size and settings.readonly:
+        advice = "remove it, or `readonly`"
+        yield warning(
+            "F051", "`rootSize` has no effect on a root that is read-only", settings.origin.at("rootSize"), advice
+        )

@@ -11,14 +11,14 @@ from finback.spec.model import Settings
 from finback.spec.supervision import Ready
 
 
-def lines(supervision: Supervision, section: str = "services") -> list[str]:
+def lines(supervision: Supervision, section: str = "services", settings: Settings | None = None) -> list[str]:
     return variables(
         Container(
             section=section,
             index=0,
             name="n",
             image=ImagePin(reference="i"),
-            settings=Settings(),
+            settings=settings or Settings(),
             supervision=supervision,
         )
     )
@@ -34,9 +34,18 @@ def test_a_plain_service_asks_nothing() -> None:
         "restart=always first_wait=1 longest_wait=60",
         "starts=0 window=0",
         "stop_signal=SIGTERM stop_within=5",
+        "cwd=/ confined=",
         "asked= ready_within=60",
         "health=",
     ]
+
+
+def test_other_programs_run_in_its_container_as_it_does() -> None:
+    script = "\n".join(lines(Supervision(), settings=Settings(cwd="/srv/a b;$x", no_new_privileges=True)))
+    done = subprocess.run(
+        ["sh", "-c", f'{script}\necho "$cwd" "$confined"'], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "/srv/a b;$x yes\n"
 
 
 @pytest.mark.parametrize(

@@ -166,5 +166,7 @@ def _without(word: str, settings: Settings) -> Mapping[str, Any]:
         "uts": {"uts": "new"},
         "writable": {"readonly": True},
         "newPrivileges": {"no_new_privileges": True},
+        "syscalls": {"syscalls": ()},
+        "confinement": {"seccomp": "default", "masked_paths": None, "readonly_paths": None},
     }
     return simple.get(word, {})
