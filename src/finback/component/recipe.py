@@ -15,7 +15,7 @@ from finback.host.store import Store
 from finback.resolve.plan import PackagePin
 
 # Raised whenever the same inputs would give another image.
-BUILDER = 5
+BUILDER = 4
 
 
 def recipe(component: Component, pins: Iterable[PackagePin], platform: Platform, epoch: int) -> Digest:

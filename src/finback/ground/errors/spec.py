@@ -591,3 +591,17 @@ NOTHING_TO_BUILD = Code(
     wrong="x-note: nothing yet\n",
     right="init: [finback/init]\n",
 )
+BAD_SYSTEM_CALL = Code(
+    "F098",
+    "`syscalls` names what is not a system call of Linux",
+    "syscalls(2) lists them. The message has the nearest name.",
+    wrong="services: [{name: web, image: finback/nginx, syscalls: [keyctrl]}]\n",
+    right="services: [{name: web, image: finback/nginx, syscalls: [keyctl]}]\n",
+)
+BAD_ROOT_SIZE = Code(
+    "F099",
+    "`rootSize` is not a size",
+    "It is bytes, with `k`, `m` or `g`, or a share of the machine's memory, from `1%` to `100%`.",
+    wrong="services: [{name: web, image: alpine, rootSize: 10 MB}]\n",
+    right="services: [{name: web, image: alpine, rootSize: 10m}]\n",
+)
