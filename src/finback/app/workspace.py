@@ -17,6 +17,9 @@ from finback.host.store import Store
 
 # Checking a spec needs none of these, and importing them takes as long as that.
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+
     from finback.component.archive import Archive
     from finback.component.library import Component, Library
     from finback.oci.network import Network
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from finback.resolve.catalogue import Catalogue, Found, Wanted
     from finback.sources import ImageSource, Surroundings
 
+# How many images are looked up at the same time.
+PARALLEL = 8
 # What a source says when it has no such image, and is asked before others.
 ABSENT = "F188"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -178,6 +183,7 @@ class _Catalogue:
         self._surroundings = surroundings
         self._first = first
         self._open: dict[str, Catalogue] = {}
+        self._prepared: dict[str, Future[Found]] = {}
 
     @cached_property
     def _sources(self) -> list[tuple[str, ImageSource]]:
@@ -199,7 +205,32 @@ class _Catalogue:
             raise error("F122", f"{name} is no place for images", help=f"places are: {', '.join(sorted(places))}")
         return self._opened(name, SOURCES.get(name))
 
+    def prepare(self, wanted: Iterable[Wanted]) -> None:
+        """Look up images of registries, several at a time."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        remote = {w.reference: w for w in wanted if self._is_remote(w)}
+        if len(remote) < 2:
+            return
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for reference, one in remote.items():
+                self._prepared[reference] = pool.submit(self._find, one)
+
+    def _is_remote(self, wanted: Wanted) -> bool:
+        """Whether only the source that is asked last, which is that of registries, knows the image."""
+        from finback.oci import located
+
+        reference = located.parse(wanted.reference)
+        if isinstance(reference, located.Located) or self._first:
+            return False
+        claiming = (source for _, source in self._sources if source.claims is not None and source.claims(reference))
+        return next(claiming, None) is self._sources[-1][1]
+
     def find(self, wanted: Wanted) -> Found:
+        done = self._prepared.pop(wanted.reference, None)
+        return self._find(wanted) if done is None else done.result()
+
+    def _find(self, wanted: Wanted) -> Found:
         from finback.oci import located
 
         reference = located.parse(wanted.reference)

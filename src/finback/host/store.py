@@ -37,6 +37,8 @@ USE_SECONDS = 600
 # The index is far smaller; what is larger is damaged.
 INDEX_LIMIT = 64 << 20
 REF_NAME = "org.opencontainers.image.ref.name"
+# On a name that somebody gave to an image by hand: it answers builds before a registry does.
+IMPORTED = "org.finback.imported"
 
 
 class Store:

@@ -13,12 +13,15 @@ PIECE = 1 << 18
 
 
 class TransientError(Exception):
-    """Worth another try, after `wait` seconds when the server says so."""
+    """Worth another try, after `wait` seconds when the server says so. `silent` is the server to which there was no
+    connection at all: scheme, host and port.
+    """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, silent: tuple[str, str, int] | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
+        self.silent = silent
 
 
 class BrokenError(Exception):

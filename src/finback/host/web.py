@@ -110,6 +110,8 @@ class Client:
         self._unencrypted = unencrypted
         self._emit = emit
         self._opened: Pools | None = None
+        self._silent: dict[tuple[str, str, int], tuple[float, str]] = {}
+        """Servers to which there was no connection in all attempts: until when that is taken for granted, and why."""
 
     def ask(self, request: Request, *, limit: int, guard: Guard | None = None) -> Reply:
         """The whole answer, whatever its status. What fails for now is tried again, unless the server asks to wait
@@ -121,6 +123,7 @@ class Client:
                 than *limit*.
 
         """
+        self._raise_if_silent(request.url)
         attempt = 1
         while True:
             try:
@@ -149,6 +152,7 @@ class Client:
             FinbackError: as `ask`; what *refused* makes of an answer with another status.
 
         """
+        self._raise_if_silent(request.url)
         transfer = Transfer(self._patience, pinned=pinned)
         attempt = 1
         while True:
@@ -205,10 +209,16 @@ class Client:
                 response.close()
 
     def _follow(self, request: Request, guard: Guard | None) -> tuple[str, Any]:
+        from urllib3.exceptions import HTTPError
+
         url, hops, renewed = request.url, 0, False
         while True:
             secret = guard.headers() if guard else {}
-            response = self._once(request, url, secret)
+            try:
+                response = self._once(request, url, secret)
+            except HTTPError as failure:
+                # With the address that was asked, which may be that of a redirect.
+                raise self._translated(url, failure) from None
             if response.status == 401 and guard and not renewed:
                 headers = response.headers
                 _drain(response)
@@ -279,6 +289,8 @@ class Client:
 
     def _pause(self, request: Request, failure: TransientError, attempt: int) -> None:
         if attempt >= self._patience.attempts:
+            if failure.silent is not None:
+                self._silent[failure.silent] = (time.monotonic() + self._patience.window, failure.reason)
             raise self._unreachable(request.url, failure.reason) from None
         seconds = failure.wait if failure.wait is not None else self._patience.pause * 3 ** (attempt - 1)
         if seconds < NOTICED:
@@ -291,7 +303,13 @@ class Client:
 
     def _translated(self, url: str, failure: Exception) -> Exception:
         """What urllib3's *failure* means: another try, or none."""
-        from urllib3.exceptions import ProxyError, ProxySchemeUnknown, SSLError
+        from urllib3.exceptions import (
+            ConnectTimeoutError,
+            NewConnectionError,
+            ProxyError,
+            ProxySchemeUnknown,
+            SSLError,
+        )
 
         inner: Any = failure.original_error if isinstance(failure, ProxyError) else failure
         if isinstance(inner, SSLError):
@@ -304,7 +322,17 @@ class Client:
             )
         if isinstance(inner, ProxySchemeUnknown):
             return error("F203", f"the proxy is no address: {_reason(inner)}", help="write http://HOST:PORT")
-        return TransientError(_reason(failure))
+        silent = _origin(url) if isinstance(inner, (NewConnectionError, ConnectTimeoutError)) else None
+        return TransientError(_reason(failure), silent=silent)
+
+    def _raise_if_silent(self, url: str) -> None:
+        """Fail at once where another request has just tried for long: many names of one server fail together."""
+        if not self._silent:
+            return
+        self._pools(url)
+        until, reason = self._silent.get(_origin(url), (0.0, ""))
+        if time.monotonic() < until:
+            raise self._unreachable(url, reason)
 
     def _insecure(self, url: str, failure: Any) -> Exception:
         """What a failure of TLS means: another try, when the connection ended in the middle of it."""

@@ -6,9 +6,9 @@ of containers come. Implementations live above: the library, registries, layouts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from finback.ground.platform import Platform
 from finback.ground.source import Span
@@ -48,3 +48,11 @@ class Catalogue(Protocol):
             FinbackError: there is none, it can't be reached, or it can't be trusted.
 
         """
+
+
+@runtime_checkable
+class Preparing(Catalogue, Protocol):
+    """A catalogue that can look up several images at the same time."""
+
+    def prepare(self, wanted: Iterable[Wanted]) -> None:
+        """Look up those of *wanted* for which waiting is most of the work. What fails is raised by `Catalogue.find`."""

@@ -16,7 +16,7 @@ from finback.ground.platform import Platform
 from finback.ground.source import Origin, Span
 from finback.oci import configuration, located
 from finback.oci.configuration import Configuration
-from finback.resolve.catalogue import Catalogue, Found, Wanted
+from finback.resolve.catalogue import Catalogue, Found, Preparing, Wanted
 from finback.resolve.confine import CONFINED, confine
 from finback.resolve.lock import Lock
 from finback.resolve.plan import (
@@ -117,6 +117,7 @@ class _Resolver:
     def plan(self) -> Plan:
         spec, request = self._request.spec, self._request
         added = addition(spec)
+        self._prepare((*added.early, *added.services))
         own = spec.services or ()
         plan = Plan(
             name=request.name,
@@ -140,6 +141,29 @@ class _Resolver:
         if self._problems:
             raise FinbackError(*self._problems)
         return plan
+
+    def _prepare(self, added: tuple[Item, ...]) -> None:
+        """Have all images looked up at the same time, where that can be; what fails is reported where it is named."""
+        if not isinstance(self._catalogue, Preparing):
+            return
+        spec = self._request.spec
+        named = [(spec.kernel.image, spec.kernel.origin.at("image"))] if spec.kernel and spec.kernel.image else []
+        named += [(name, spec.origin.at("init", i)) for i, name in enumerate(spec.init or ())]
+        named += [(v.image, v.origin.at("image")) for v in spec.volumes or () if v.image]
+        items = (*(spec.onboot or ()), *(spec.onshutdown or ()), *(spec.services or ()), *added)
+        named += [(i.image, i.origin.at("image")) for i in items]
+        wanted = []
+        for name, span in named:
+            try:
+                wanted.append(self._wanted(str(located.parse(self._request.substitute(name) or name)), span))
+            except FinbackError:
+                continue
+        self._catalogue.prepare(w for w in wanted if w.locked is not None or not w.frozen)
+
+    def _wanted(self, expanded: str, span: Span | None) -> Wanted:
+        platform, request = self._request.platform, self._request
+        locked = request.lock.pin(str(platform), expanded)
+        return Wanted(reference=expanded, platform=platform, locked=locked, frozen=request.frozen, span=span)
 
     def _each(self, items: object, make: Callable[..., T | None], *, drop_none: bool = False) -> tuple[T, ...]:
         made: list[T] = []
@@ -173,16 +197,14 @@ class _Resolver:
     def _find(self, expanded: str, span: Span | None, lock: str = "`finback lock`") -> Found:
         if self._catalogue is None:
             return Found(pin=ImagePin(reference=expanded))
-        platform = self._request.platform
-        locked = self._request.lock.pin(str(platform), expanded)
-        if self._request.frozen and locked is None:
+        wanted = self._wanted(expanded, span)
+        if wanted.frozen and wanted.locked is None:
             raise error(
                 "F602",
-                f"{expanded} is not in the lock for {platform}",
+                f"{expanded} is not in the lock for {wanted.platform}",
                 span,
                 help=f"build once without --frozen, or run {lock}, and commit the lock file",
             )
-        wanted = Wanted(reference=expanded, platform=platform, locked=locked, frozen=self._request.frozen, span=span)
         return self._catalogue.find(wanted)
 
     def _kernel(self, kernel: Kernel | None) -> KernelPlan | None:

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.image_files import Layout, layer
 
 from finback.app.cache import transfer as cache_transfer
 from finback.app.cache import upkeep as cache
+from finback.app.planning import Inputs, make_plan
 from finback.app.settings import Settings
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import FinbackError
@@ -192,6 +194,28 @@ def test_usage_counts_each_blob_once(store: Store, workspace: Workspace) -> None
     assert kinds["unnamed"].reclaimable == 0
     aged(store, 2 * DAY)
     assert {u.kind: u.reclaimable for u in cache.usage(workspace)}["unnamed"] == 300
+
+
+@pytest.mark.parametrize("tag", [":1", "", ":latest"])
+def test_what_was_imported_needs_no_registry(tag: str, tmp_path: Path, store: Store, workspace: Workspace) -> None:
+    """As with LinuxKit, whose cache is asked first (compat 3.8)."""
+    layout = Layout()
+    listed = {"schemaVersion": 2, "manifests": [layout.image("a", "amd64"), layout.image("r", "arm64")]}
+    index = layout.put(json.dumps(listed).encode(), "application/vnd.oci.image.index.v1+json")
+    layout.named(f"localhost:9/web{tag or ':latest'}", index)
+    cache_transfer.take(layout.write(tmp_path / "in"), workspace)
+    (tmp_path / "x.yml").write_text(f"services: [{{name: w, image: 'localhost:9/web{tag}'}}]\n")
+    for architecture, name in (("amd64", "a"), ("arm64", "r")):
+        inputs = Inputs(files=(str(tmp_path / "x.yml"),), platform=Platform("linux", architecture))
+        plan, _ = make_plan(inputs, workspace)
+        assert plan.services[0].image.digest is not None
+        assert [e.path for e in entries(store, plan.services[0].image.digest)] == [name]
+        # And with the lock that was written.
+        assert make_plan(replace(inputs, frozen=True), workspace)[0] == plan
+    with pytest.raises(FinbackError, match="localhost:9"):
+        make_plan(replace(inputs, platform=Platform("linux", "s390x")), workspace)
+    cache.remove([f"localhost:9/web{tag}"], workspace)
+    assert store.tagged(f"localhost:9/web{tag or ':latest'}") is None
 
 
 def test_images_are_imported_and_exported(tmp_path: Path, store: Store, workspace: Workspace) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -481,3 +482,17 @@ def test_linuxkits_names_are_there_too(project: Project) -> None:
     vhd = project.build(frozen=False, formats=("dynamic-vhd",))
     assert vhd["x-dynamic.vhd"] == vhd["x.vhd"]
     assert project.build(formats=("dynamic-vhd",)) == vhd
+
+
+def test_names_that_cant_be_reached_fail_together(project: Project) -> None:
+    """All are named, and the attempts do not add up: those of one server are made once, of several at a time."""
+    names = [f"localhost:9/a{n}:1" for n in range(6)] + [f"localhost:{port}/b:1" for port in (7, 11, 13)]
+    services = "".join(f"- {{name: s{i}, image: '{name}', command: [/x]}}\n" for i, name in enumerate(names))
+    (project.folder / "x.yml").write_text(f"services:\n{services}")
+    began = time.monotonic()
+    with pytest.raises(FinbackError) as failure:
+        make_plan(project.inputs(frozen=False), project.workspace())
+    # One name alone takes four seconds.
+    assert time.monotonic() - began < 10
+    said = "".join(f"{d.message} {d.notes}" for d in failure.value.diagnostics)
+    assert all(name.split("/")[0] in said for name in names)

@@ -18,7 +18,7 @@ from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.host import file
-from finback.host.store import REF_NAME, Store
+from finback.host.store import IMPORTED, REF_NAME, Store
 from finback.oci import files, flatten, image, layer, layout, manifest
 from finback.oci.layout import IMAGE_NAME
 from finback.oci.manifest import Descriptor, Document
@@ -63,7 +63,7 @@ def take(source: Path | BinaryIO, workspace: Workspace) -> tuple[Imported, ...]:
         for entry, name in zip(entries, names, strict=True):
             layout.copy_all(found, entry, store)
             about = {k: v for k, v in entry.annotations.items() if k != REF_NAME}
-            store.tag(name, {**entry.written(), "annotations": about})
+            store.tag(name, {**entry.written(), "annotations": {**about, IMPORTED: "true"}})
     return tuple(Imported(name=n, digest=e.digest) for n, e in zip(names, entries, strict=True))
 
 
