@@ -6,7 +6,8 @@ and configuration; each host file is read once and kept by digest. Problems of s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -39,6 +40,7 @@ from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
 T = TypeVar("T")
 SECCOMP_WORDS = ("", "default", "unconfined")
 
+_PATH_OF_URL = re.compile(r"(https?://[^/\s]+)/[^\s:]*")
 LABEL = "org.mobyproject.config"
 SYSTEM_FOLDER = "etc/finback"
 
@@ -111,6 +113,7 @@ class _Resolver:
         self._catalogue = catalogue
         self._files = files
         self._found: dict[str, Found] = {}
+        self._failed: dict[str, FinbackError] = {}
         self._problems: list[Diagnostic] = []
         self._ids = allocate_ids(request.spec)
 
@@ -139,7 +142,7 @@ class _Resolver:
         files = self._each(enumerate(spec.files or ()), lambda f: self._file(f, plan))
         plan = replace(plan, files=tuple(f for item in files for f in item) + self._texts(added.texts))
         if self._problems:
-            raise FinbackError(*self._problems)
+            raise FinbackError(*_by_cause(self._problems))
         return plan
 
     def _prepare(self, added: tuple[Item, ...]) -> None:
@@ -171,8 +174,7 @@ class _Resolver:
             try:
                 value = make(item)
             except FinbackError as failure:
-                # An image that several lines name fails once.
-                self._problems += [d for d in failure.diagnostics if d not in self._problems]
+                self._problems += failure.diagnostics
                 continue
             if value is not None or not drop_none:
                 made.append(value)  # type: ignore[arg-type]
@@ -183,9 +185,16 @@ class _Resolver:
         with blame(span):
             expanded = str(located.parse(answer or name))
         substitutes = str(located.parse(name)) if answer else ""
+        if expanded in self._failed:
+            # It is not looked up again; the cause is reported with this place, too.
+            raise FinbackError(*(replace(d, span=span) for d in self._failed[expanded].diagnostics))
         if expanded not in self._found:
-            with blame(span):
-                self._found[expanded] = self._find(expanded, span)
+            try:
+                with blame(span):
+                    self._found[expanded] = self._find(expanded, span)
+            except FinbackError as failure:
+                self._failed[expanded] = failure
+                raise
         found = self._found[expanded]
         return replace(found, pin=replace(found.pin, substitutes=substitutes, origin=Origin(span)))
 
@@ -403,6 +412,24 @@ class _Resolver:
             return text(resolved_spec(self._request.spec, plan)).encode()
         read = self._files.read(file.source or "", file.origin.at("source"))
         return None if read is None else read[0]
+
+
+def _by_cause(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """One diagnostic for each cause, at the first of its places, with a note of the others.
+
+    A host that can't be reached is one cause, whatever was asked of it.
+    """
+    found: dict[tuple[str, str], list[Diagnostic]] = {}
+    for problem in problems:
+        text = _PATH_OF_URL.sub(r"\1", problem.message) if problem.code.startswith("F2") else problem.message
+        found.setdefault((problem.code, text), []).append(problem)
+    return [_with_places(same) for same in found.values()]
+
+
+def _with_places(same: list[Diagnostic]) -> Diagnostic:
+    first = same[0]
+    places = list(dict.fromkeys(str(d.span) for d in same[1:] if d.span is not None and d.span != first.span))
+    return replace(first, notes=(*first.notes, f"the same holds for {', '.join(places)}")) if places else first
 
 
 def _copied(top: FilePlan, found: Copied, *, given: bool) -> FilePlan:
