@@ -166,6 +166,10 @@ def test_a_file_system_smaller_than_its_partition_grows(folder: Path, grown: VM)
     try:
         vm.wait_until_up(SECONDS)
         assert "the file system on /dev/vda1 is smaller than its partition" in vm.console()
+        # The others were complete after the boot before.
+        assert vm.console().count("extend: Successfully resized") == 1
+        for part in ("/dev/vdb1", "/dev/vdc1"):
+            assert f"{part} is as large as can be" in vm.console()
         assert mebibytes(vm, "/var/first") > 135
         assert shell(vm, "cat /var/first/kept").split() == ["kept"]
     finally:

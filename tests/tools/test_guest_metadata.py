@@ -255,6 +255,12 @@ users:
     ),
     "users as a mapping": (f"#cloud-config\nusers:\n  a: {{ssh_authorized_keys: [{ED}]}}\n  b: true\n", None, [ED]),
     "the default user": (f"#cloud-config\nuser:\n  name: a\n  ssh_authorized_keys: [{ED}]\n", None, [ED]),
+    "the distribution's user": (
+        f"#cloud-config\nsystem_info: {{default_user: {{name: a, ssh_authorized_keys: [{ED}]}}}}\n",
+        None,
+        [ED],
+    ),
+    "users by name": (f"#cloud-config\nusers: 'default, a'\nssh_authorized_keys: [{ED}]\n", None, [ED]),
     "keys twice": (
         f"#cloud-config\nssh_authorized_keys: [{ED}]\nusers: [{{name: a, ssh_authorized_keys: [{ED}]}}]\n",
         None,

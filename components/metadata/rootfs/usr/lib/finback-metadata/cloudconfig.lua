@@ -213,6 +213,10 @@ local KEYS = {
 	user = function(settings, value)
 		add_user(settings, value)
 	end,
+	-- Of what distributions put into their images, the default user may have keys.
+	system_info = function(settings, value)
+		add_user(settings, (document.map(value) or {}).default_user)
+	end,
 	write_files = add_files,
 	-- How parts come together; all that is read here adds up.
 	merge_how = function() end,
