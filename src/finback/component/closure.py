@@ -39,9 +39,10 @@ class _Visit:
 
 
 class Closure:
-    """Follows needs within one unpacked tree."""
+    """Follows needs within one unpacked tree. What is at *provided* paths comes from elsewhere, and is not followed."""
 
-    def __init__(self, unpacked: Unpacked, platform: Platform) -> None:
+    def __init__(self, unpacked: Unpacked, platform: Platform, provided: frozenset[str] = frozenset()) -> None:
+        self._provided = provided
         self._unpacked = unpacked
         self._platform = platform
         # Below /lib is what is below /usr/lib, in a merged tree.
@@ -130,6 +131,8 @@ class Closure:
             final, links = self.resolve(posixpath.normpath(place))
             if final:
                 return [*map(_visit, links), _Visit(final, posixpath.dirname(posixpath.normpath(place)), passed_on)]
+            if self._is_provided(place):
+                return []
         raise self._missing(name, visit.path)
 
     def _expanded(self, folders: tuple[str, ...], visit: _Visit) -> tuple[str, ...]:
@@ -140,9 +143,14 @@ class Closure:
 
     def _found(self, wanted: str, visit: _Visit) -> list[_Visit]:
         final, links = self.resolve(wanted)
+        if not final and self._is_provided(wanted):
+            return []
         if not final:
             raise self._missing(wanted, visit.path)
         return [_visit(p) for p in (*links, final)]
+
+    def _is_provided(self, path: str) -> bool:
+        return moved(posixpath.normpath(path).strip("/")) in self._provided
 
     def _missing(self, wanted: str, path: str) -> Exception:
         package = self._unpacked.owners.get(path, "")

@@ -94,7 +94,8 @@ def _clamped(entry: AnyEntry, epoch: int) -> AnyEntry:
 def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: int) -> dict[str, AnyEntry]:
     definition = component.definition
     joined = [_concatenated(unpacked, wanted, epoch) for wanted in definition.concatenate or ()]
-    kept = select(unpacked, definition.keep, platform, {name for _, names in joined for name in names})
+    contributors = {name for _, names in joined for name in names}
+    kept = select(unpacked, definition.keep, platform, contributors, _provided(component))
     tree = dict(kept)
     for link in merged_usr.links(platform, epoch):
         tree.setdefault(link.path, link)
@@ -118,6 +119,14 @@ def _root(component: Component, unpacked: Unpacked, platform: Platform, epoch: i
     if "lib64" in tree:
         tree.setdefault("usr/lib64", Directory(path="usr/lib64", mtime=epoch))
     return tree
+
+
+def _provided(component: Component) -> frozenset[str]:
+    """The places of what the definition itself brings: an interpreter or a library may be among it."""
+    definition = component.definition
+    paths = [i.path for i in definition.files or ()] + [i.path for i in definition.concatenate or ()]
+    paths += [i.path for i in component.overlay]
+    return frozenset(merged_usr.moved(path.strip("/")) for path in paths)
 
 
 def _files(component: Component, epoch: int) -> Iterator[AnyEntry]:

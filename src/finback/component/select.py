@@ -45,11 +45,16 @@ def matching(tree: Mapping[str, AnyEntry], glob: str, span: Span | None) -> set[
 
 
 def select(
-    unpacked: Unpacked, keep: Keep | None, platform: Platform, contributors: Iterable[str] = ()
+    unpacked: Unpacked,
+    keep: Keep | None,
+    platform: Platform,
+    contributors: Iterable[str] = (),
+    provided: frozenset[str] = frozenset(),
 ) -> dict[str, AnyEntry]:
     """The entries to keep, with the directories that lead to them, by path.
 
-    *contributors* are packages of which something is in the image by another way.
+    *contributors* are packages of which something is in the image by another way, *provided* are paths that the
+    definition itself brings.
 
     Raises:
         FinbackError: F143, a path that is to be kept is not there; F144, a library is missing.
@@ -64,7 +69,7 @@ def select(
     data: set[str] = set()
     for i, glob in named["data"]:
         data |= matching(tree, glob, keep.origin.at("data", i))
-    closure = Closure(unpacked, platform)
+    closure = Closure(unpacked, platform, provided)
     # Who names a link wants what it leads to; those that a pattern finds may lead to what is left out on purpose.
     for path in {moved(p.strip("/")) for _, p in named["paths"] + named["data"]} & (wanted | data):
         target, links = closure.resolve(path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from finback.app.component import programs
 from finback.app.workspace import Workspace
+from finback.component.privilege import SHELLS
 from finback.ground.diagnostic import error
 from finback.host import file
 from finback.host.machine import host_platform
@@ -39,11 +41,11 @@ test:
 PACKAGE = """\
 summary: {title}
 category: tool
-packages: [{package}]
+packages: [{packages}]
 keep:
   # What of the package is run; the libraries that it needs come along.
-  programs: [{programs}]
-config:
+{left_out}  programs: [{programs}]
+{shell}config:
   entrypoint: [{first}]
   # What shows that it works at all; a service listens instead, and has `exposedPorts`.
   cmd: [--version]
@@ -54,12 +56,20 @@ label:
   net: new
   readonly: true
   noNewPrivileges: true
-test:
+{reasons}test:
   # Let it do its job: `exec` asks in its container, `http` and `tcp` from outside.
   onboot:
     - {{name: {name}, image: finback/{name}}}
   expect:
     - {{name: it runs, console: "{name}: "}}
+"""
+SHELL = """\
+files:
+  - {path: /bin/sh, symlink: busybox}
+"""
+REASONS = """\
+reasons:
+  shell: {why}
 """
 
 
@@ -77,32 +87,44 @@ def new_component(name: str, package: str | None, parent: Path, workspace: Works
     if name in workspace.library.names() or path.parent.exists():
         raise error("F109", f"there is a component {name} already", help=f"finback component show {name}")
     title = f"{name[0].upper()}{name[1:]}"
-    if package is None:
-        text = SCRIPT.format(name=name, title=title)
-    else:
-        programs = _programs(package, workspace)
-        first = next((p for p in programs if p.endswith(f"/{package}")), programs[0])
-        text = PACKAGE.format(name=name, title=title, package=package, programs=", ".join(programs), first=first)
+    script = SCRIPT.format(name=name, title=title)
+    text = _of_package(name, title, package, workspace) if package else script
     with file.writing(path) as out:
         out.write(text.encode())
     return path
 
 
-def _programs(package: str, workspace: Workspace) -> list[str]:
-    """The programs that *package* itself brings."""
+def _of_package(name: str, title: str, package: str, workspace: Workspace) -> str:
+    choice = _choice(package, workspace)
+    shells = {p.rpartition("/")[2] for p in choice.programs}.intersection(SHELLS)
+    why = "its programs are scripts" if choice.shell else f"it is what {package} is"
+    return PACKAGE.format(
+        name=name,
+        title=title,
+        packages=", ".join(choice.packages),
+        programs=", ".join(choice.programs),
+        first=choice.first,
+        left_out="".join(f"  # Left out: {path} {reason}.\n" for path, reason in choice.left_out),
+        shell=SHELL if choice.shell else "",
+        reasons=REASONS.format(why=why) if shells else "",
+    )
+
+
+def _choice(package: str, workspace: Workspace) -> programs.Choice:
+    """What of *package* a component can be made of, with all that it depends on unpacked."""
+    from finback.component.closure import Closure
     from finback.component.unpack import unpack
 
     platform = host_platform()
     archive = workspace.archive(platform.architecture)
-    pins = tuple(p for p in archive.solve((package,), ()) if p.name == package)
-    archive.fetch(pins)
-    with workspace.store.scratch() as scratch:
-        unpacked = unpack(pins, workspace.store, scratch)
-        found = sorted(
-            f"/{path}"
-            for path in unpacked.tree
-            if re.fullmatch(r"usr/s?bin/[^/]+", path) and unpacked.owners.get(path) == package
-        )
-    if not found:
-        raise error("F149", f"{package} has no programs", help="name the package that has them")
-    return found
+    extra: frozenset[str] = frozenset()
+    while True:
+        pins = archive.solve((package, *sorted(extra)), ())
+        archive.fetch(pins)
+        with workspace.store.scratch() as scratch:
+            unpacked = unpack(pins, workspace.store, scratch)
+            closure = Closure(unpacked, platform)
+            more = programs.interpreters(package, unpacked, closure)
+            if more <= extra:
+                return programs.choose(package, extra, unpacked, closure)
+        extra |= more
