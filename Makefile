@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all bench lint pictures site setup system update-dependencies clean
+.PHONY: demo test test-all fuzz bench lint pictures site setup system update-dependencies clean
 
 demo: setup
 	$(BIN)/python scripts/demo.py
@@ -17,6 +17,10 @@ test: setup
 
 test-all: setup
 	$(PYTEST) -n 2 --dist loadgroup
+
+# Ten minutes, and about a million inputs that no run before has had. `make test` has ten thousand that are always the same.
+fuzz: setup
+	$(BIN)/python tests/fuzz/run.py --inputs 1000000 --seconds 600
 
 bench: setup
 	$(BIN)/python -m bench

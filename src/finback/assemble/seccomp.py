@@ -6,10 +6,11 @@ architectures. Source: OCI runtime specification 1.2, config-linux.md, section "
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from finback.codec import strict_json
+from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import error
 from finback.ground.platform import Platform
 from finback.ground.source import Span
@@ -36,6 +37,7 @@ _ARCHITECTURES = {
     "riscv64": ("SCMP_ARCH_RISCV64",),
     "s390x": ("SCMP_ARCH_S390X", "SCMP_ARCH_S390"),
 }
+_UINT64 = (1 << 64) - 1
 _RULE = ("names", "action", "errnoRet", "args")
 
 
@@ -105,53 +107,75 @@ def from_file(data: bytes, settings: Settings, platform: Platform, span: Span | 
 
     """
     try:
-        body = strict_json.plain(data)
-        action = body["defaultAction"]
-        rules = [_rule(r) for r in body.get("syscalls") or () if _counts(r, _capabilities(settings), platform)]
-        kept = {k: body[k] for k in ("defaultErrnoRet", "architectures", "flags") if body.get(k) is not None}
-        if not str(action).startswith("SCMP_ACT_"):
-            raise ValueError(f"its defaultAction is {action!r}")
-    except (ValueError, KeyError, TypeError, AttributeError) as failure:
+        return _decoded(strict_json.read(data), settings, platform)
+    except ValueError as failure:
         raise error(
             "F095",
-            f"this is no seccomp profile: {failure!r}"[:300],
+            f"this is no seccomp profile: {failure}"[:300],
             span,
             help="name a JSON file as Docker and Podman take it, `default`, or `unconfined`",
         ) from None
-    if "architectures" not in kept and body.get("archMap"):
-        kept["architectures"] = _mapped(body["archMap"], platform)
+
+
+def _decoded(body: Node, settings: Settings, platform: Platform) -> dict[str, Any]:
+    action = body.need("defaultAction").text()
+    if not action.startswith("SCMP_ACT_"):
+        raise JsonError(f"its defaultAction is {action[:40]!r}")
+    rules = [_rule(r) for r in body.get("syscalls").items() if _counts(r, _capabilities(settings), platform)]
+    kept: dict[str, Any] = {}
+    if body.get("defaultErrnoRet"):
+        kept["defaultErrnoRet"] = body.get("defaultErrnoRet").integer()
+    for key in ("architectures", "flags"):
+        if body.get(key):
+            kept[key] = _words(body.get(key))
+    if "architectures" not in kept and body.get("archMap").items():
+        kept["architectures"] = _mapped(body.get("archMap"), platform)
     return {"defaultAction": action, **kept, "syscalls": rules}
+
+
+def _words(listed: Node) -> list[str]:
+    return [word.text() for word in listed.items()]
 
 
 def _capabilities(settings: Settings) -> frozenset[str]:
     return frozenset({*expand(settings.capabilities), *expand(settings.ambient)})
 
 
-def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    names = rule.get("names") or [rule["name"]]
-    return {"names": list(names), **{k: rule[k] for k in _RULE[1:] if rule.get(k) is not None and rule[k] != []}}
+def _rule(rule: Node) -> dict[str, Any]:
+    """The rule as runtimes take it. Source: OCI runtime specification 1.2, config-linux.md, "Seccomp"."""
+    out: dict[str, Any] = {"names": _words(rule.get("names")) or [rule.need("name").text()]}
+    for key in _RULE[1:]:
+        found = rule.get(key)
+        if found and found.value != []:
+            out[key] = [_argument(a) for a in found.items()] if key == "args" else _scalar(found)
+    return out
 
 
-def _counts(rule: Mapping[str, Any], capabilities: Iterable[str], platform: Platform) -> bool:
+def _scalar(value: Node) -> str | int:
+    return value.integer() if isinstance(value.value, int) else value.text()
+
+
+def _argument(argument: Node) -> dict[str, Any]:
+    numbers = {k: argument.get(k).integer(high=_UINT64) for k in ("index", "value", "valueTwo") if argument.get(k)}
+    return {**numbers, "op": argument.need("op").text()}
+
+
+def _counts(rule: Node, held: Collection[str], platform: Platform) -> bool:
     """Whether a rule's conditions hold. A kernel of `minKernel` is taken for granted: those here are newer."""
-    held = set(capabilities)
-    includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
+    includes, excludes = rule.get("includes"), rule.get("excludes")
     arches = {platform.architecture, *(a.removeprefix("SCMP_ARCH_").lower() for a in _native(platform))}
-    if includes.get("arches") and not arches & set(includes["arches"]):
+    wanted, unwanted = _words(includes.get("arches")), _words(excludes.get("arches"))
+    if (wanted and not arches & set(wanted)) or arches & set(unwanted):
         return False
-    if includes.get("caps") and not set(includes["caps"]) <= held:
-        return False
-    if excludes.get("arches") and arches & set(excludes["arches"]):
-        return False
-    return not (excludes.get("caps") and set(excludes["caps"]) & held)
+    return set(_words(includes.get("caps"))) <= set(held) and not set(_words(excludes.get("caps"))) & set(held)
 
 
 def _native(platform: Platform) -> Sequence[str]:
     return _ARCHITECTURES.get(platform.architecture, ())[:1]
 
 
-def _mapped(table: Sequence[Mapping[str, Any]], platform: Platform) -> list[str]:
-    for row in table:
-        if row["architecture"] in _native(platform):
-            return [row["architecture"], *(row.get("subArchitectures") or ())]
+def _mapped(table: Node, platform: Platform) -> list[str]:
+    for row in table.items():
+        if (architecture := row.need("architecture").text()) in _native(platform):
+            return [architecture, *_words(row.get("subArchitectures"))]
     return list(_native(platform))

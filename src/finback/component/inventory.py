@@ -17,6 +17,7 @@ from finback.component.identity import STATUS
 from finback.debian import control
 from finback.debian import copyright as copyright_file
 from finback.debian.copyright import Licence
+from finback.ground.diagnostic import error
 from finback.tree.content import Reader, Slice
 from finback.tree.entry import AnyEntry, File, HardLink, Symlink
 
@@ -57,7 +58,12 @@ class Inventory:
 
 
 def take(entries: Iterable[AnyEntry], read: Reader) -> Inventory:
-    """The inventory of the tree *entries*."""
+    """The inventory of the tree *entries*.
+
+    Raises:
+        FinbackError: F110, a list of packages can't be read; whatever *read* raises.
+
+    """
     tree = {e.path: e for e in entries}
     files = [e for e in tree.values() if isinstance(e, File)]
     return Inventory(
@@ -81,12 +87,23 @@ def _packages(tree: Mapping[str, AnyEntry], read: Reader) -> list[Package]:
     for path, entry in tree.items():
         single = path.startswith(STATUS + "/") and not path.endswith(".md5sums")
         if (single or path == DPKG) and isinstance(entry, File):
-            stanzas += control.paragraphs(_text(entry, read).splitlines())
+            stanzas += _stanzas(path, _text(entry, read))
     found = [_debian(s, tree, read) for s in stanzas if s.get("Package") and "deinstall" not in s.get("Status", "")]
     database = tree.get(APK)
     if isinstance(database, File):
         found += [p for block in _text(database, read).split("\n\n") if (p := _alpine(block))]
     return found
+
+
+def _stanzas(path: str, text: str) -> list[dict[str, str]]:
+    try:
+        return list(control.paragraphs(text.splitlines()))
+    except ValueError as failure:
+        raise error(
+            "F110",
+            f"the image's list of packages /{path} can't be read: {failure}",
+            help="the image is damaged, or hides what it is made of: use another version of it",
+        ) from None
 
 
 def _debian(fields: Mapping[str, str], tree: Mapping[str, AnyEntry], read: Reader) -> Package:

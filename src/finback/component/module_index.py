@@ -79,7 +79,7 @@ def _modinfo(data: bytes) -> bytes:
             start = strings + name
             if data[start : start + 9] == b".modinfo\0":
                 return data[offset : offset + length]
-    except (struct.error, IndexError) as failure:
+    except (struct.error, IndexError, OverflowError) as failure:
         raise ValueError(f"malformed module: {failure}") from None
     raise ValueError("a module without information about itself")
 
@@ -123,16 +123,17 @@ def files(modules: Iterable[Module]) -> dict[str, bytes]:
 
 
 def _ordered(module: Module, chosen: Mapping[str, Module]) -> list[str]:
-    order: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in chosen:
-            if name in order:
-                order.remove(name)
-            order.append(name)
-            for needed in chosen[name].depends:
-                visit(needed)
-
-    for needed in module.depends:
-        visit(needed)
-    return order
+    """What *module* depends on, each before what it itself depends on. Of a circle every module is there once."""
+    seen: set[str] = set()
+    done: list[str] = []
+    # Depth first, from the last dependency to the first; a name comes again when all that it needs is done.
+    left = [(name, False) for name in module.depends]
+    while left:
+        name, is_done = left.pop()
+        if is_done:
+            done.append(name)
+        elif name in chosen and name not in seen:
+            seen.add(name)
+            left.append((name, True))
+            left += [(needed, False) for needed in chosen[name].depends]
+    return done[::-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,8 +16,14 @@ class Source:
 
     def line(self, number: int) -> str:
         """Line *number* (0-based) without its end, or "" past the end of the text."""
-        lines = self.text.splitlines()
+        lines = _lines(self.text)
         return lines[number] if 0 <= number < len(lines) else ""
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> list[str]:
+    """Split once: whoever looks for a place asks for one line after the other."""
+    return text.splitlines()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit, silent, task
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from finback.host.connection import Pools
 
 REDIRECTS = 5
+# Characters of an address in a message.
+SHOWN = 200
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A wait that is said; shorter ones are over before anybody wonders.
@@ -89,6 +91,17 @@ def redacted(url: str) -> str:
 def is_page(reply: Reply) -> bool:
     """Whether the answer is a web page, which nothing that finback asks for is."""
     return _is_page(reply.headers, reply.body)
+
+
+def resolved(base: str, location: str) -> str | None:
+    """The address that *location*, which may be relative, is as seen from *base*; None when it is none."""
+    try:
+        found = urljoin(base, location)
+        # Its parts are looked at later, by code that expects them to be there.
+        _ = urlsplit(found).port
+    except ValueError:
+        return None
+    return found
 
 
 class Client:
@@ -263,9 +276,11 @@ class Client:
         return self._opened
 
     def _target(self, url: str, location: str, hops: int) -> str:
-        target = re.sub(r"#.*|(?<=//)[^/?]*@", "", urljoin(url, location))
+        target = re.sub(r"#.*|(?<=//)[^/?]*@", "", resolved(url, location) or location)
         scheme = target.partition(":")[0].lower()
-        if hops > REDIRECTS:
+        if resolved(url, target) is None:
+            reason = f"{redacted(target)[:SHOWN]!r} is no web address"
+        elif hops > REDIRECTS:
             reason = "there are too many redirects"
         elif scheme not in ("http", "https"):
             reason = f"{redacted(target)} is no web address"

@@ -15,7 +15,7 @@ from finback.codec import strict_json
 from finback.codec.strict_json import JsonError, Node
 from finback.ground.diagnostic import FinbackError, error
 from finback.host import clock
-from finback.host.web import Client, Reply, Request
+from finback.host.web import Client, Reply, Request, resolved
 from finback.oci import challenge
 from finback.oci.challenge import Challenge
 from finback.oci.credentials import Credential
@@ -129,7 +129,7 @@ class Authenticator:
         return True
 
     def _check(self, realm: str) -> None:
-        parts = urlsplit(realm)
+        parts = urlsplit(resolved(realm, realm) or "")
         plain = urlsplit(self._registry).scheme == "http"
         if parts.scheme not in (("http", "https") if plain else ("https",)) or not parts.netloc or "@" in parts.netloc:
             raise self._odd("it sends us for a token to where no secret should go")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from finback.ground.diagnostic import error
 from finback.host.patience import Security
+from finback.host.web import resolved
 from finback.oci.reference import DEFAULT_REGISTRY
 
 # Docker's registry is not where its name points to.
@@ -80,7 +81,7 @@ def mirror_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
         pattern, equals, url = text.partition("=")
         if not equals or "://" in pattern:
             pattern, url = "*", text
-        if not _URL.match(url) or not pattern:
+        if not _URL.match(url) or resolved(url, url) is None or not pattern:
             raise error(
                 "F042", f"{text!r} is not a mirror", help="write [REGISTRY=]URL, such as docker.io=https://HOST"
             )

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.event import Emit
 from finback.host.store import Store
-from finback.host.web import Reply, Request, Upload, redacted
+from finback.host.web import SHOWN, Reply, Request, Upload, redacted, resolved
 from finback.oci import fan_out, manifest
 from finback.oci.manifest import Descriptor, Document
 from finback.oci.registry import Registry, fallback_tag
@@ -148,12 +148,12 @@ def _body(store: Store, descriptor: Descriptor, part: range, advance: fan_out.Ad
 def place_of(target: Target, reply: Reply) -> str:
     """Where to go on. Source: distribution specification 1.1: it may be relative."""
     where = reply.headers.get("Location")
-    found = urljoin(reply.url, where or "")
+    found = resolved(reply.url, where or "")
     allowed = ("https",) if target.registry.home.base.startswith("https:") else ("http", "https")
-    if not where or urlsplit(found).scheme not in allowed:
+    if not where or found is None or urlsplit(found).scheme not in allowed:
         raise error(
             "F207",
-            f"registry {target.registry.name} says to send the data to {redacted(found)}",
+            f"registry {target.registry.name} says to send the data to {redacted(found or str(where))[:SHOWN]}",
             help="this is the registry's fault, or that of a proxy before it that hides that it is reached by TLS",
         )
     return found
@@ -161,7 +161,7 @@ def place_of(target: Target, reply: Reply) -> str:
 
 def _reached(reply: Reply, sent: int) -> int:
     """How many bytes are there."""
-    said = re.fullmatch(r"(?:bytes=)?0-(\d+)", reply.headers.get("Range", ""))
+    said = re.fullmatch(r"(?:bytes=)?0-([0-9]{1,18})", reply.headers.get("Range", ""))
     if said is None:
         return sent
     # An upload without any bytes can't be told from one with a single byte: a piece is always larger.

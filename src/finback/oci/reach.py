@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from finback.codec import strict_json
@@ -15,6 +15,8 @@ from finback.oci import manifest
 MEDIA_TYPES = manifest.MANIFESTS | manifest.INDEXES
 # What is larger is no manifest and no configuration.
 LIMIT = manifest.LIMIT
+# Indexes in indexes that are followed.
+DEPTH = 8
 
 
 class Reach:
@@ -46,36 +48,38 @@ class Reach:
             found |= self.of_manifest(digest)
         return frozenset(found)
 
-    def is_whole(self, digest: Digest) -> bool:
+    def is_whole(self, digest: Digest, depth: int = DEPTH) -> bool:
         """Whether nothing of the image is missing; of an index, nothing of those images that are there at all."""
         value = self._small(digest)
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not depth:
             return False
         if "manifests" in value:
-            return all(self.is_whole(d) for d in self._next(digest) if self._store.path(d).exists())
-        config = next(iter(_parsed([(value.get("config") or {}).get("digest")])), None)
+            return all(self.is_whole(d, depth - 1) for d in self._next(digest) if self._store.path(d).exists())
+        config = _config(value)
         if config is None or not self._store.path(config).exists():
             return False
-        layers = list(_parsed(layer.get("digest") for layer in value.get("layers") or ()))
-        root = (self._small(config) or {}).get("rootfs") or {}
-        plain = list(_parsed(root.get("diff_ids") or ())) or layers
+        layers = list(_parsed(_digests(value.get("layers"))))
+        about = self._small(config)
+        root = about.get("rootfs") if isinstance(about, dict) else None
+        plain = list(_parsed(_listed(root.get("diff_ids")))) if isinstance(root, dict) else []
+        plain = plain or layers
         return all(self._store.path(d).exists() for d in layers) or (
             len(plain) == len(layers) and all(self._store.path(d).exists() for d in plain)
         )
 
-    def platforms(self, digest: Digest) -> tuple[str, ...]:
+    def platforms(self, digest: Digest, depth: int = DEPTH) -> tuple[str, ...]:
         """The platforms of an image, or of those images of an index that are there."""
         value = self._small(digest)
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not depth:
             return ()
         if "manifests" in value:
-            return tuple(sorted({p for d in self._next(digest) for p in self.platforms(d)}))
-        for config in _parsed([(value.get("config") or {}).get("digest")]):
-            about = self._small(config)
-            if isinstance(about, dict) and about.get("architecture"):
-                words = (about.get("os"), about.get("architecture"), about.get("variant"))
-                return ("/".join(str(w) for w in words if w),)
-        return ()
+            return tuple(sorted({p for d in self._next(digest) for p in self.platforms(d, depth - 1)}))
+        config = _config(value)
+        about = self._small(config) if config is not None else None
+        if not isinstance(about, dict) or not isinstance(about.get("architecture"), str):
+            return ()
+        words = (about.get("os"), about.get("architecture"), about.get("variant"))
+        return ("/".join(w for w in words if isinstance(w, str) and w),)
 
     def _next(self, digest: Digest) -> frozenset[Digest]:
         if digest not in self._known:
@@ -100,14 +104,28 @@ def _pointed_to(value: Any) -> Iterator[Digest]:
     """What a manifest, an index or a configuration points to."""
     if not isinstance(value, dict):
         return
-    descriptors: list[Any] = [value.get("config")]
+    words = [_digest(value.get("config"))]
     for key in ("layers", "manifests"):
-        listed = value.get(key)
-        descriptors += listed if isinstance(listed, list) else []
+        words += _digests(value.get(key))
     root = value.get("rootfs")
-    words = [d.get("digest") for d in descriptors if isinstance(d, dict)]
-    words += root.get("diff_ids") or [] if isinstance(root, dict) else []
+    words += _listed(root.get("diff_ids")) if isinstance(root, dict) else []
     yield from _parsed(words)
+
+
+def _config(value: Mapping[str, Any]) -> Digest | None:
+    return next(_parsed([_digest(value.get("config"))]), None)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _digest(descriptor: Any) -> Any:
+    return descriptor.get("digest") if isinstance(descriptor, dict) else None
+
+
+def _digests(descriptors: Any) -> list[Any]:
+    return [_digest(d) for d in _listed(descriptors)]
 
 
 def digests(value: Any) -> Iterator[Digest]:

@@ -14,11 +14,14 @@ from finback.spec.networking import Networking
 # What terminals act upon.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n\x20-\x7e\xa0-\U0010ffff]")
 LINE = 160
+# Characters of the console that are looked at, its last ones, and of one line; the kernel writes up to 1000.
+CONSOLE = 4 << 20
+LONGEST = 1024
 
 
 def diagnose(console: str, spec: Spec | None = None) -> tuple[Diagnostic, ...]:
     """The causes that *console* shows, in its order; with lines of *spec* when it is known."""
-    text = _CONTROL.sub("", console)
+    text = "\n".join(_bounded(line) for line in _CONTROL.sub("", console[-CONSOLE:]).split("\n"))
     if SILENT.found(text):
         return (_diagnostic(SILENT, None, text, spec),)
     explained: set[tuple[str, str]] = set()
@@ -31,6 +34,18 @@ def diagnose(console: str, spec: Spec | None = None) -> tuple[Diagnostic, ...]:
                 explained.add(topic)
                 found.append((match.start(), _diagnostic(cause, match, text, spec)))
     return tuple(d for _, d in sorted(found, key=lambda pair: pair[0]))
+
+
+def _bounded(line: str) -> str:
+    """*line*, cut, and broken where a message begins within another: each pattern then meets a short text.
+
+    A guest can write a line in which the patterns' beginnings occur ten thousand times, each to be tried.
+    """
+    line = line[:LONGEST]
+    for begin in ("finback: ", "oom-kill:", "Kernel panic"):
+        if line.count(begin) > 1:
+            line = line.replace(begin, "\n" + begin)
+    return line
 
 
 def has_panicked(console: str) -> bool:

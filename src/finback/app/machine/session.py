@@ -21,6 +21,8 @@ from finback.host.channel import Channel
 ANSWER_SECONDS = 20.0
 # What the serial port's other end reads as one line.
 REQUEST_LIMIT = 16 << 10
+# Of an exit status.
+STATUS_DIGITS = 3
 
 # The beginning of a script that looks at the files of a service's container, or of the machine when $1 is empty: $path
 # is $2, and "$@" what a command is put behind. The machine's busybox works within a container's namespaces, too, for it
@@ -72,7 +74,7 @@ def execute(machine: Running, request: Request, output: Sink, errors: Sink) -> i
 
     def heard(text: bytes) -> bool:
         mark, _, data = text.partition(b" ")
-        if mark == b"=" and data.isdigit():
+        if mark == b"=" and data.isdigit() and len(data) <= STATUS_DIGITS:
             status.append(int(data))
             return True
         sink = {b">": output, b"!": errors}.get(mark)
@@ -120,7 +122,7 @@ def _converse(machine: Running, request: Request, number: int) -> int:
         mark, _, data = text.partition(b" ")
         if mark == b"!":
             said.extend(_decoded(data))
-        if mark == b"=" and data.isdigit():
+        if mark == b"=" and data.isdigit() and len(data) <= STATUS_DIGITS:
             status.append(int(data))
         return bool(status)
 

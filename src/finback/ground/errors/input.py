@@ -33,6 +33,13 @@ RECORD_STALE = Code(
 RECORD_FAILED = Code("F108", "The last recorded test or probe of the component failed")
 BAD_COMPONENT_NAME = Code("F109", "The name of a new component is not valid, or exists already")
 
+UNREADABLE_PACKAGES = Code(
+    "F110",
+    "The list of packages in an image can't be read",
+    "`var/lib/dpkg/status` of the image, or a file in `status.d` beside it, is not in the form of Debian's control "
+    "files, so that nobody can say what the image is made of.",
+)
+
 # Images in a spec
 
 NOTHING_TO_RUN = Code(
