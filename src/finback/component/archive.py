@@ -23,6 +23,7 @@ from finback.debian.solve import solve
 from finback.ground import canonical
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
+from finback.host import file
 from finback.host.database import open_made, remove
 from finback.host.http import Fetcher
 from finback.host.memory import return_large_buffers
@@ -167,11 +168,21 @@ class Archive:
 
     def _open(self) -> Index:
         self._parts = self._known_parts()
-        return Index(open_made(self._database(), self._fill))
+        path, key = self._database(), self._key()
+        # The file's hexadecimal sha256 is remembered: SQLite would not see that a package's digest was damaged.
+        if path.exists() and self._store.recall(key, str) != file.sha256(path):
+            remove(path)
+        fresh = not path.exists()
+        connection = open_made(path, self._fill)
+        if fresh:
+            self._store.remember(key, file.sha256(path))
+        return Index(connection)
+
+    def _key(self) -> Digest:
+        return canonical.digest([FORM, [(p.archive, str(p.digest)) for p in self._parts]])
 
     def _database(self) -> Path:
-        key = canonical.digest([FORM, [(p.archive, str(p.digest)) for p in self._parts]])
-        return self._store.root / "debian" / f"{key.short}.sqlite"
+        return self._store.root / "debian" / f"{self._key().short}.sqlite"
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         return_large_buffers()

@@ -13,16 +13,16 @@ Source: Cappos et al., "A Look in the Mirror: Attacks on Package Managers" (CCS 
 from __future__ import annotations
 
 import email.utils
-import json
 from collections.abc import Mapping
 
-from finback.codec import strict_json
-from finback.codec.strict_json import JsonError
+from finback.codec.strict_json import Node
 from finback.ground.diagnostic import FinbackError, error
-from finback.host import file
+from finback.ground.digest import Digest
+from finback.host import file, record
 from finback.host.store import Store
 
 NAME = "archive-dates.json"
+KEY = Digest.of(NAME.encode())
 LIMIT = 1 << 20
 TOLERANCE = 24 * 3600
 """Seconds by which a statement may be older than the newest that was seen. The servers behind one mirror's name, and
@@ -57,16 +57,17 @@ def check(store: Store, archive: str, date: int, name: str) -> None:
 
 def _read(store: Store) -> dict[str, int]:
     try:
-        found = strict_json.read(file.read(store.root / NAME, limit=LIMIT), limit=LIMIT)
+        found = Node(record.decode(file.read(store.root / NAME, limit=LIMIT), KEY))
         return {archive: date.integer() for archive, date in found.members().items()}
-    except (FinbackError, JsonError):
+    except (FinbackError, ValueError):
         # Not there yet, or damaged: it is written anew.
         return {}
 
 
 def _write(store: Store, seen: Mapping[str, int]) -> None:
     with file.writing(store.root / NAME) as out:
-        out.write(json.dumps(seen, indent=1, sort_keys=True).encode() + b"\n")
+        # With a checksum: a damaged digit could refuse every statement for years.
+        out.write(record.encode(KEY, dict(seen)) + b"\n")
 
 
 def _shown(seconds: int) -> str:
