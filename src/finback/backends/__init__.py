@@ -56,6 +56,23 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuestAddress:
+    """The IPv4 address that a guest gives itself, and the network around it. All but `length` as text."""
+
+    address: str
+    network: str
+    """With its length: `10.0.2.0/24`."""
+    length: int
+    """Of the network as the guest sees it, which may be smaller."""
+    router: str
+    """What the guest sends everything to that is not for its network."""
+    server: str
+    """The name server in the network."""
+    lease: str
+    """What a DHCP server gives out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What to run: the request and the facts about this machine, in one value. Sizes are in MiB."""
 
@@ -80,7 +97,15 @@ class Machine:
     tpm: bool = False
     """A TPM 2.0 in software. What it remembers is in the state folder."""
     networking: str = "user"
-    """`user`, `passt`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    """`user`, `passt`, `isolated`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    guest: GuestAddress | None = None
+    """The address that the guest gives itself. None: it asks by DHCP."""
+    host_loopback: bool = False
+    """The guest reaches what listens on this machine's loopback. QEMU's own `user` network can't prevent it."""
+    resolver: str = ""
+    """With passt: an address at which the guest reaches this machine's name server, where that is on the loopback."""
+    sandbox: bool = True
+    """QEMU gives up the system calls that it does not need."""
     root: bool = False
     """Root runs it, and must say so to programs that would rather be somebody else."""
     switches: tuple[Path, ...] = ()

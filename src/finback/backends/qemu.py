@@ -86,6 +86,7 @@ def machine_command(machine: Machine) -> Command:
         # Also how finback knows its processes again.
         "-uuid", machine.uuid,
         *_start(machine, bus),
+        *_sandbox(machine),
         # No devices but those below, and no settings of the user: each device costs the guest's kernel a probe.
         "-nodefaults", "-no-user-config", "-display", "none",
         # Written once QEMU has read its options, locked while it runs, removed when it ends.
@@ -108,6 +109,17 @@ def machine_command(machine: Machine) -> Command:
         # Where systemd looks, too. The value is on no command line.
         argv += ["-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={_escaped(str(path))}"]
     return Command(argv=tuple(argv))
+
+
+def _sandbox(machine: Machine) -> list[str]:
+    """System calls that QEMU gives up (seccomp), so that a guest that breaks into it has less to go on with."""
+    if not machine.sandbox:
+        return []
+    rules = "on,obsolete=deny,resourcecontrol=deny"
+    if not machine.networking.startswith("bridge,"):
+        # A bridge is joined by a helper program, which is set-user-id.
+        rules += ",elevateprivileges=deny,spawn=deny"
+    return ["-sandbox", rules]
 
 
 def _start(machine: Machine, bus: str) -> list[str]:
@@ -217,7 +229,8 @@ def _outer(machine: Machine, bus: str) -> list[str]:
     if kind == "none":
         return []
     netdev = {
-        "user": "user,id=net0" + "".join(f",hostfwd={_forward(f)}" for f in machine.forwards),
+        "user": _user(machine),
+        "isolated": f"{_user(machine)},restrict=on",
         "passt": f"stream,id=net0,server=off,addr.type=unix,addr.path={_escaped(str(machine.sockets / PASST_SOCKET))}",
         # The interface is there and configured already: no scripts.
         "tap": f"tap,id=net0,ifname={_escaped(name)},script=no,downscript=no",
@@ -227,6 +240,15 @@ def _outer(machine: Machine, bus: str) -> list[str]:
     # romfile empty: nothing boots from the network, and the ROM is a package of its own in most distributions.
     rom = "" if bus == "ccw" else ",romfile="
     return ["-netdev", netdev, "-device", f"virtio-net-{bus},netdev=net0,mac={machine.mac}{rom}"]
+
+
+def _user(machine: Machine) -> str:
+    guest = machine.guest
+    network = ""
+    if guest is not None:
+        network = f",net={guest.network},host={guest.router},dns={guest.server},dhcpstart={guest.lease}"
+    address = guest.address if guest is not None else ""
+    return f"user,id=net0{network}" + "".join(f",hostfwd={_forward(f, address)}" for f in machine.forwards)
 
 
 def card_address(mac: str, number: int) -> str:
@@ -256,8 +278,8 @@ def _prospects(machine: Machine) -> list[str]:
     return argv
 
 
-def _forward(forward: Forward) -> str:
-    return f"{forward.protocol}:{forward.address}:{forward.host}-:{forward.guest}"
+def _forward(forward: Forward, address: str) -> str:
+    return f"{forward.protocol}:{forward.address}:{forward.host}-{address}:{forward.guest}"
 
 
 def _tpm(machine: Machine) -> list[str]:
@@ -313,8 +335,15 @@ def _passt(machine: Machine) -> Companion:
         for text in ("-t" if f.protocol == "tcp" else "-u", f"{f.address}/{f.host}:{f.guest}")
     ]
     # It goes into the background when it is ready, and ends with its one connection.
-    runas = ("--runas", "0") if machine.root else ()
-    argv = (PASST, "--one-off", "--quiet", *runas, "--socket", word, "--pid", str(pid), *ports)
+    options = ["--runas", "0"] if machine.root else []
+    if not machine.host_loopback:
+        options.append("--no-map-gw")
+        if machine.resolver:
+            options += ["--dns", machine.resolver, "--dns-forward", machine.resolver]
+    if machine.guest is not None:
+        guest = machine.guest
+        options += ["--address", guest.address, "--netmask", str(guest.length), "--gateway", guest.router]
+    argv = (PASST, "--one-off", "--quiet", *options, "--socket", word, "--pid", str(pid), *ports)
     return Companion(command=Command(argv=argv), pid=pid, word=word, state=machine.state)
 
 

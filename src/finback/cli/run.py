@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from finback.cli.options import open_workspace
 if TYPE_CHECKING:
     from finback.app.machine.running import Running
     from finback.app.machine.start import Request
-    from finback.backends import Disk, Forward
+    from finback.backends import Disk, Forward, GuestAddress
 
 # LinuxKit counts in GB when no unit is given.
 UNITS = {"": 1 << 30, "M": 1 << 20, "G": 1 << 30}
@@ -56,8 +57,18 @@ FORMATS = ("raw", "qcow2")
     "--networking",
     default="user",
     show_default=True,
-    metavar="user|passt|none|tap,INTERFACE|bridge,BRIDGE",
-    help="How the guest reaches a network.",
+    metavar="user|passt|isolated|none|tap,INTERFACE|bridge,BRIDGE",
+    help="How the guest reaches a network. isolated: published ports lead in, nothing leads out.",
+)
+@click.option(
+    "--host-loopback",
+    is_flag=True,
+    help="The guest may reach what listens on this machine's loopback. With user it always can.",
+)
+@click.option(
+    "--guest-address",
+    metavar="ADDRESS/LENGTH[,ROUTER]",
+    help="The address that the guest gives itself. Default: what the `network` of NAME.yml says, else by DHCP.",
 )
 @click.option("--data", metavar="TEXT", help="Metadata for the guest, on a disc labelled config.")
 @click.option("--data-file", type=click.Path(path_type=Path), help="File with metadata for the guest.")
@@ -80,6 +91,7 @@ FORMATS = ("raw", "qcow2")
     help="Folder for logs, sockets and the machine's identity. Default: $XDG_STATE_HOME/finback/machines/NAME.",
 )
 @click.option("-d", "--detach", "--detached", "detach", is_flag=True, help="Run in the background.")
+@click.option("--no-sandbox", is_flag=True, help="Let QEMU use all system calls, where it was built without seccomp.")
 @click.option("--no-reboot", is_flag=True, help="Let a restart of the guest end the machine.")
 @click.option("--timeline", is_flag=True, help="Print the boot timeline when the machine has ended.")
 @click.option("--dry-run", is_flag=True, help="Print QEMU's command and stop.")
@@ -103,10 +115,12 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
         if given["dry_run"]:
             _streams.result(run.command(request, workspace.emit).quoted())
             return
+        run.note_loopback(request, workspace.emit)
         if request.detach:
             machine = run.start(request, workspace.emit)
             _streams.note(f"{machine.name} runs (process {machine.pid})")
-            _streams.note(f"  its console   {machine.console}\n  to stop it    finback stop {machine.name}")
+            name = f"--state {shlex.quote(str(request.state))}" if request.state else machine.name
+            _streams.note(f"  its console   {machine.console}\n  to stop it    finback stop {name}")
             return
         _say_how_to_leave()
         status, machine = run.attend(request, workspace.emit)
@@ -139,8 +153,10 @@ def _request(given: dict[str, Any]) -> Request:
     from finback.app.machine.start import Request
     from finback.ground.platform import Platform
 
-    if not re.fullmatch(r"user|passt|none|(tap|bridge),[^,]+", given["networking"]):
-        raise click.BadParameter("give user, passt, none, tap,INTERFACE or bridge,BRIDGE", param_hint="--networking")
+    if not re.fullmatch(r"user|passt|isolated|none|(tap|bridge),[^,]+", given["networking"]):
+        raise click.BadParameter(
+            "give user, passt, isolated, none, tap,INTERFACE or bridge,BRIDGE", param_hint="--networking"
+        )
     try:
         architecture = Platform.parse(given["arch"]).architecture if given["arch"] else ""
     except ValueError as failure:
@@ -156,6 +172,9 @@ def _request(given: dict[str, Any]) -> Request:
         forwards=tuple(_forward(p) for p in given["publish"]),
         tpm=given["tpm"],
         networking=given["networking"],
+        guest=_guest(given),
+        host_loopback=given["host_loopback"],
+        sandbox=not given["no_sandbox"],
         accelerator=given["accel"],
         data=_data(given["data"], given["data_file"]),
         secrets=tuple(_secret(s) for s in given["secret"]),
@@ -163,6 +182,25 @@ def _request(given: dict[str, Any]) -> Request:
         detach=given["detach"],
         reboot=not given["no_reboot"],
     )
+
+
+def _guest(given: dict[str, Any]) -> GuestAddress | None:
+    """The address that the guest gives itself, where forwarded ports need to know it."""
+    from ipaddress import IPv4Address, IPv4Interface
+
+    from finback.app.machine.guest_address import fixed_address, network_of
+
+    if given["guest_address"] is None:
+        if not given["publish"]:
+            return None
+        from finback.app.planning import spec_beside
+
+        return fixed_address(spec_beside(given["prefix"]))
+    address, _, router = given["guest_address"].partition(",")
+    try:
+        return network_of(IPv4Interface(address), IPv4Address(router) if router else None)
+    except ValueError as failure:
+        raise click.BadParameter(str(failure), param_hint="--guest-address") from None
 
 
 def _data(text: str | None, path: Path | None) -> bytes | None:

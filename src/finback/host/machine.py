@@ -50,3 +50,21 @@ def available_memory() -> int | None:
 def is_root() -> bool:
     """Whether root runs this."""
     return os.geteuid() == 0
+
+
+def has_seccomp() -> bool:
+    """Whether programs can give up system calls here (seccomp(2)), which is Linux's."""
+    return Path("/proc/sys/kernel/seccomp").is_dir()
+
+
+def has_resolver_on_loopback(path: Path = Path("/etc/resolv.conf")) -> bool:
+    """Whether this machine's name servers all listen on its loopback, as that of systemd-resolved does.
+
+    Source: resolv.conf(5).
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    servers = re.findall(r"^nameserver[ \t]+(\S+)", text, re.MULTILINE)
+    return bool(servers) and all(s.startswith("127.") or s == "::1" for s in servers)

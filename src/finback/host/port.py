@@ -44,14 +44,3 @@ def send_line(path: Path, text: str) -> socket.socket | None:
         connection.close()
         return None
     return connection
-
-
-def greets(path: Path, timeout: float) -> bool:
-    """Whether somebody listens on the unix socket at *path* and says something first, within *timeout* seconds."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout)
-        try:
-            connection.connect(str(path))
-            return bool(connection.recv(1))
-        except OSError:
-            return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
 JOB_INTERVAL = 0.05
+ANSWER_LIMIT = 1 << 16
 
 
 def execute(path: Path, command: str, timeout: float) -> Any:
@@ -36,6 +38,29 @@ def execute(path: Path, command: str, timeout: float) -> Any:
             return None
         finally:
             _leave(runner, client)
+
+
+def is_up(path: Path, timeout: float) -> bool:
+    """Whether the QEMU of the QMP socket at *path* tells its state within *timeout* seconds.
+
+    The greeting is no sign: another thread sends it, while devices are still being made and may fail. Without the
+    library, which takes longer to import than a small guest to boot.
+    """
+    asked = b'{"execute": "qmp_capabilities"}\n{"execute": "query-status"}\n'
+    said = b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        try:
+            connection.connect(str(path))
+            connection.sendall(asked)
+            while b'"running"' not in said and len(said) < ANSWER_LIMIT:
+                piece = connection.recv(4096)
+                if not piece:
+                    return False
+                said += piece
+        except OSError:
+            return False
+    return b'"running"' in said
 
 
 class Monitor:

@@ -127,8 +127,9 @@ class GuestMachine:
     disks: tuple[str, ...] | None = None
     """Empty disks: for each its size, a number with `M` or `G`, and what it is attached to and its serial number where
     these matter: `[2G, "64M,bus=nvme,serial=logs"]`. Default: none."""
-    networking: Literal["user", "none"] | None = None
-    """`user`: it reaches what this machine reaches. `none`: it has no network card. Default: user."""
+    networking: Literal["user", "passt", "isolated", "none"] | None = None
+    """`user`, `passt`: it reaches what this machine reaches; with `passt`, nothing on this machine's loopback.
+    `isolated`: it can only be reached. `none`: it has no network card. Default: user."""
     tpm: bool | None = None
     """A TPM 2.0, which knows nothing yet. Default: false."""
     data: str | None = None

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
 from finback.app.machine import control, session, stopping
 from finback.app.machine import running as machines
 from finback.app.machine import start as run
+from finback.app.machine.guest_address import network_of
 from finback.app.machine.running import Running
 from finback.app.machine.service_state import ServiceStatus, service_states
 from finback.app.trial import expectations
@@ -74,6 +76,11 @@ class VM:
     networks: tuple[Network, ...] = ()
     """Networks with other machines; a card for each, beside the one that reaches the outside."""
     networking: str = "user"
+    """`user`, `passt`, `isolated`, `none`, `tap,INTERFACE` or `bridge,BRIDGE`."""
+    guest_address: str = ""
+    """The fixed IPv4 address that the guest gives itself, as `10.0.2.20/24`. Default: it asks by DHCP."""
+    host_loopback: bool = False
+    """The guest may reach what listens on this machine's loopback, where that is a choice: with `passt`."""
     accelerator: str = "auto"
     """`auto`, `kvm`, `hvf` or `tcg`."""
     architecture: str = ""
@@ -150,6 +157,8 @@ class VM:
             disks=tuple(replace(d, format=form) if d.path is None and not d.format else d for d in self.disks),
             forwards=tuple(f if f.host else replace(f, host=probe.free_port(f.address)) for f in self.ports),
             networking=self.networking,
+            guest=network_of(IPv4Interface(self.guest_address)) if self.guest_address else None,
+            host_loopback=self.host_loopback,
             accelerator=self.accelerator,
             data=self.data,
             state=self.folder,

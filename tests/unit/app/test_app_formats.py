@@ -171,7 +171,7 @@ def test_a_unified_image_is_given_to_the_firmware(tmp_path: Path, monkeypatch: p
     (tmp_path / "web.efi").write_bytes(b"")
     request = run.Request(prefix=tmp_path / "web.efi", architecture="amd64", accelerator="tcg", state=tmp_path / "s")
     argv = " ".join(run.BACKENDS.get("qemu").command(run.plan_machine(request, silent)).argv)
-    assert f"unit=1,format=raw,file={tmp_path}/s/variables.fd -kernel {tmp_path}/web.efi -nodefaults" in argv
+    assert f"unit=1,format=raw,file={tmp_path}/s/variables.fd -kernel {tmp_path}/web.efi -" in argv
 
 
 def artifacts(folder: Path, *suffixes: str) -> None:

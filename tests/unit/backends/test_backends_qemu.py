@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from finback.backends import BACKENDS, Disk, Firmware, Forward, Machine
+from finback.backends import BACKENDS, Disk, Firmware, Forward, GuestAddress, Machine
 from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import ARCHITECTURES
 
 DISK = {"kernel": None, "initrd": None, "boot": Disk(path=Path("/d,1.vhd"), format="vpc")}
+
+GUEST = GuestAddress(
+    address="192.0.2.20", network="192.0.2.0/24", length=24, router="192.0.2.1", server="192.0.2.2", lease="192.0.2.3"
+)
 
 
 def machine(**changes: Any) -> Machine:
@@ -29,7 +33,7 @@ def argv(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "-kernel /k -initrd /i -append console=ttyS0 -nodefaults"),
+        ({}, "-kernel /k -initrd /i -append console=ttyS0 -sandbox "),
         ({}, "qemu-system-x86_64 -name web -machine q35,sata=off,usb=off,accel=tcg -cpu max -smp 1 -m 1024M -uuid u "),
         ({"architecture": "arm64"}, "qemu-system-aarch64 -name web -machine virt,gic-version=max,accel=tcg -cpu max,"),
         ({"architecture": "riscv64"}, "qemu-system-riscv64 -name web -machine virt,accel=tcg -cpu rv64 "),
@@ -49,6 +53,20 @@ def argv(**changes: Any) -> str:
             "user,id=net0,hostfwd=udp:0.0.0.0:53-:5353 ",
         ),
         ({}, "-device virtio-net-pci,netdev=net0,mac=52:54:00:01:02:03,romfile="),
+        ({}, "-sandbox on,obsolete=deny,resourcecontrol=deny,elevateprivileges=deny,spawn=deny -nodefaults"),
+        ({"networking": "bridge,br0"}, "-sandbox on,obsolete=deny,resourcecontrol=deny -nodefaults"),
+        ({"sandbox": False}, "-append console=ttyS0 -nodefaults"),
+        (
+            {"networking": "isolated", "forwards": (Forward(host=8080, guest=80),)},
+            "user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80,restrict=on -device",
+        ),
+        (
+            {"guest": GUEST, "forwards": (Forward(host=8080, guest=80),)},
+            (
+                "user,id=net0,net=192.0.2.0/24,host=192.0.2.1,dns=192.0.2.2,dhcpstart=192.0.2.3,"
+                "hostfwd=tcp:127.0.0.1:8080-192.0.2.20:80 "
+            ),
+        ),
         ({"networking": "tap,tap3"}, "tap,id=net0,ifname=tap3,script=no,downscript=no"),
         ({"networking": "bridge,br0"}, "bridge,id=net0,br=br0"),
         (
@@ -163,3 +181,20 @@ def test_passt_runs_beside_the_machine_and_publishes_its_ports() -> None:
     assert "stream,id=net0,server=off,addr.type=unix,addr.path=/r/passt.sock " in " ".join(qemu.command(made).argv)
     assert qemu.programs(made) == ("qemu-system-x86_64", sys.executable, "passt")
     assert "--runas 0" in " ".join(qemu.companions(machine(networking="passt", root=True))[1].command.argv)
+
+
+@pytest.mark.parametrize(
+    ("changes", "there", "missing"),
+    [
+        ({}, "--quiet --no-map-gw --socket", "--dns"),
+        ({"host_loopback": True}, "--quiet --socket", "--no-map-gw"),
+        ({"resolver": "169.254.1.53"}, "--no-map-gw --dns 169.254.1.53 --dns-forward 169.254.1.53 --socket", "-a"),
+        ({"guest": GUEST}, "--address 192.0.2.20 --netmask 24 --gateway 192.0.2.1 --socket", "--dns"),
+    ],
+)
+def test_passt_leads_to_this_machines_loopback_only_when_asked(
+    changes: dict[str, Any], there: str, missing: str
+) -> None:
+    text = " ".join(BACKENDS.get("qemu").companions(machine(networking="passt", **changes))[1].command.argv)
+    assert there in text
+    assert missing not in text

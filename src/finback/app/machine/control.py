@@ -118,7 +118,7 @@ def publish(machine: Running, forward: Forward) -> Running:
     if reason:
         raise error("F523", f"port {forward.host} can't be published: {reason}", help="publish on another port")
     where = f"{forward.protocol}:{forward.address}:{forward.host}"
-    _human(machine, f"hostfwd_add net0 {where}-:{forward.guest}")
+    _human(machine, f"hostfwd_add net0 {where}-{machine.guest}:{forward.guest}")
     changed = replace(machine, forwards=(*machine.forwards, forward))
     machines.remember(changed)
     return changed

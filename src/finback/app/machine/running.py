@@ -64,6 +64,8 @@ class Running:
     sockets: Path
     forwards: tuple[Forward, ...] = ()
     detached: bool = True
+    guest: str = ""
+    """The address that the guest gives itself, to which forwarded ports lead. Default: the one that DHCP gives."""
 
     @property
     def pid(self) -> int:
@@ -142,6 +144,7 @@ def remember(machine: Running) -> None:
         "started": machine.started,
         "sockets": str(machine.sockets),
         "detached": machine.detached,
+        "guest": machine.guest,
         "forwards": [[f.host, f.guest, f.protocol, f.address] for f in machine.forwards],
     }
     with file.writing(machine.state / RECORD) as out:
@@ -181,6 +184,7 @@ def load(state: Path) -> Running | None:
             sockets=Path(body["sockets"]),
             forwards=tuple(Forward(host=h, guest=g, protocol=p, address=a) for h, g, p, a in body["forwards"]),
             detached=bool(body["detached"]),
+            guest=str(body.get("guest", "")),
         )
     except (FinbackError, ValueError, KeyError, TypeError):
         return None

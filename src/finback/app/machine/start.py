@@ -17,13 +17,13 @@ from finback.app.machine import memory as initrd_memory
 from finback.app.machine import running as machines
 from finback.app.machine.running import Running
 from finback.assemble import command_line
-from finback.backends import BACKENDS, Disk, Forward, Machine
+from finback.backends import BACKENDS, Disk, Forward, GuestAddress, Machine
 from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
 from finback.codec import iso9660, linux_image, strict_json
 from finback.ground.diagnostic import FinbackError, error
-from finback.ground.event import Emit
-from finback.host import child, clock, environment, file, folder, port, process
-from finback.host.machine import host_platform, is_root, new_uuid
+from finback.ground.event import Emit, Noted
+from finback.host import child, clock, environment, file, folder, port, process, qmp
+from finback.host.machine import has_resolver_on_loopback, has_seccomp, host_platform, is_root, new_uuid
 from finback.host.process import Command
 
 CMDLINE_LIMIT = 1 << 16
@@ -32,7 +32,11 @@ IDENTITY = "identity.json"
 DISC = "data.iso"
 VARIABLES = "variables.fd"
 LOG = "qemu.log"
+# There once it was said that the guest reaches the loopback.
+LOOPBACK = "loopback-noted"
 MEMORY_FILE = "memory.qcow2"
+# Of the range that no network has (RFC 3927); passt takes queries to it to this machine's name server.
+RESOLVER = "169.254.1.53"
 # Snapshots lie behind what a guest would see of it.
 MEMORY_FILE_SIZE = 1 << 20
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -79,6 +83,12 @@ class Request:
     forwards: tuple[Forward, ...] = ()
     tpm: bool = False
     networking: str = "user"
+    guest: GuestAddress | None = None
+    """The address that the guest gives itself. None: it asks by DHCP."""
+    host_loopback: bool = False
+    """The guest may reach what listens on this machine's loopback."""
+    sandbox: bool = True
+    """QEMU gives up the system calls that it does not need, on Linux."""
     accelerator: str = "auto"
     data: bytes | None = None
     """Metadata for the guest, put on a disc labelled `config`."""
@@ -139,7 +149,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
     started = _disk_started(request, state) if request.disk_format else _kernel_started(request)
     architecture = str(started["architecture"])
     identity = _identity(state)
-    if request.forwards and request.networking not in ("user", "passt"):
+    if request.forwards and request.networking not in ("user", "passt", "isolated"):
         raise error(
             "F529",
             f"nothing can be published with networking {request.networking}",
@@ -156,6 +166,10 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         forwards=request.forwards,
         tpm=request.tpm,
         networking=request.networking,
+        guest=request.guest,
+        host_loopback=request.host_loopback,
+        resolver=RESOLVER if request.networking == "passt" and has_resolver_on_loopback() else "",
+        sandbox=request.sandbox and has_seccomp(),
         root=is_root(),
         mac=card_of(identity),
         uuid=identity,
@@ -224,6 +238,25 @@ def attend(request: Request, emit: Emit) -> tuple[int, Running]:
             return status, running
         finally:
             machines.forget(running)
+
+
+def note_loopback(request: Request, emit: Emit) -> None:
+    """Say, once for each machine, that its guest reaches this machine's loopback, where that can't be prevented."""
+    if request.networking != "user" or request.host_loopback:
+        return
+    state = (request.state or machines.machines_folder() / request.name).absolute()
+    if (state / LOOPBACK).exists():
+        return
+    folder.make_private(state)
+    with file.writing(state / LOOPBACK):
+        pass
+    router = request.guest.router if request.guest else "10.0.2.2"
+    emit(
+        Noted(
+            text=f"the guest can reach what listens on this machine's loopback, as {router}: QEMU's user network can't "
+            "prevent that; --networking passt or isolated does, and --host-loopback says that it is intended"
+        )
+    )
 
 
 def _kernel_started(request: Request) -> dict[str, Any]:
@@ -372,6 +405,7 @@ def _prepared(machine: Machine, request: Request) -> Iterator[Running]:
             sockets=machine.sockets,
             forwards=machine.forwards,
             detached=not machine.foreground,
+            guest=machine.guest.address if machine.guest else "",
         )
         machines.remember(running)
         with companion.beside(running, companions):
@@ -393,11 +427,11 @@ def _check_ports(forwards: tuple[Forward, ...]) -> None:
 
 
 def _wait_for_answer(machine: Machine, pid: int, log: Path) -> None:
-    """Until QEMU says hello, which it does once the guest runs."""
+    """Until QEMU tells its state, which it does once everything that the machine is made of is there."""
     socket = machine.sockets / QMP_SOCKET
 
     def settled() -> bool:
-        return child.gone(pid, machine.uuid, 0) or port.greets(socket, 1)
+        return child.gone(pid, machine.uuid, 0) or qmp.is_up(socket, 1)
 
     answered = child.until(settled, ANSWER_SECONDS)
     if answered and not child.gone(pid, machine.uuid, 0):

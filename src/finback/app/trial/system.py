@@ -12,6 +12,7 @@ from finback.app import build as building
 from finback.app.machine import running as machines
 from finback.app.machine import start as run
 from finback.app.machine.diagnosis import diagnose
+from finback.app.machine.guest_address import fixed_address
 from finback.app.output import Target
 from finback.app.planning import Inputs, load_inputs
 from finback.app.trial import expectations
@@ -213,6 +214,7 @@ def _request(built: Built, accelerator: str, state: Path) -> run.Request:
         tpm=bool(built.machine.tpm),
         secrets=tuple(_secrets(built)),
         networking=built.machine.networking or "user",
+        guest=fixed_address(built.spec),
         data=None if built.machine.data is None else built.machine.data.encode(),
         forwards=tuple(
             Forward(host=probe.free_port(address), guest=p, address=address) for p in expectations.ports(built.tests)
