@@ -181,14 +181,19 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         slots=request.slots,
         memory_file=state / MEMORY_FILE if request.snapshots else None,
     )
-    for program in BACKENDS.get(request.backend).programs(machine):
+    _check_programs(machine, request.backend)
+    return replace(machine, accelerator=accelerator.choose(request.accelerator, architecture, emit))
+
+
+def _check_programs(machine: Machine, backend: str) -> None:
+    for program in BACKENDS.get(backend).programs(machine):
         if process.find(program) is None:
+            package = _package(program, machine.architecture)
             raise error(
                 "F520",
                 f"there is no program {program}",
-                help=f"install it: apt install {_package(program, architecture)}, or brew install qemu swtpm",
+                help=f"install it: apt install {package}, or brew install qemu swtpm",
             )
-    return replace(machine, accelerator=accelerator.choose(request.accelerator, architecture, emit))
 
 
 def command(request: Request, emit: Emit) -> Command:
