@@ -99,6 +99,7 @@ def pull(
         if made_for is not None and not manifest.fits(made_for, platform):
             raise manifest.lacks(str(reference), platform, [made_for])
     entries = artifact.files(found.manifest, str(reference))
+    artifact.check_parts(entries, str(reference))
     files = _deliver(entries, folder, workspace.store, replace_files=replace_files)
     return Pulled(reference=str(reference), digest=found.manifest.digest, files=files)
 

@@ -54,7 +54,8 @@ class Claims:
                 path.mkdir()
             how = os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL
             handle = os.open(path, how | os.O_CLOEXEC, 0o666)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            # A folder is locked shared, so that whoever writes a file in it can lock it too. Sweepers want it alone.
+            fcntl.flock(handle, fcntl.LOCK_SH if folder else fcntl.LOCK_EX)
         finally:
             os.close(gate)
         return path, handle

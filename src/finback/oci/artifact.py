@@ -45,6 +45,7 @@ _TYPES = (
     (".deb", "application/vnd.debian.binary-package"),
     (".rpm", "application/x-rpm"),
 )
+"""What a built system consists of, by the end of a file's name."""
 OTHER = "application/octet-stream"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+ -]{0,200}")
 
@@ -97,10 +98,10 @@ def write(
 
 
 def files(document: Document, name: str) -> tuple[NamedFile, ...]:
-    """The files of the artefact *name*, whose names are nothing but names, and those of parts of a system.
+    """The files of the artefact *name*, whose names are nothing but names.
 
     Raises:
-        FinbackError: F174, a file has a name that could go astray or is no part of a system, or none has a name.
+        FinbackError: F174, a file has a name that could lead elsewhere, or none has a name.
 
     """
     found: dict[str, NamedFile] = {}
@@ -114,13 +115,6 @@ def files(document: Document, name: str) -> tuple[NamedFile, ...]:
                 f"{name} has a file called {title[:80]!r}" + (" twice" if title in found else ""),
                 help="names with folders in them are not taken from others; fetch it with another tool, and look",
             )
-        if not any(title.endswith(suffix) and title != suffix for suffix, _ in _TYPES):
-            endings = ", ".join(suffix for suffix, _ in _TYPES)
-            raise error(
-                "F174",
-                f"{name} has a file called {title!r}, which is no part of a system",
-                help=f"names that end in {endings} are taken; fetch others with another tool, and look",
-            )
         found[title] = NamedFile(name=title, blob=layer)
     if not found:
         raise error(
@@ -129,6 +123,24 @@ def files(document: Document, name: str) -> tuple[NamedFile, ...]:
             help="finback pulls container images, and artefacts as `finback push registry` and ORAS make them",
         )
     return tuple(found.values())
+
+
+def check_parts(found: Iterable[NamedFile], name: str) -> None:
+    """Refuse files of the artefact *name* that are no parts of a built system: in a folder of the user they could be
+    anything, such as a Makefile.
+
+    Raises:
+        FinbackError: F174, there is such a file.
+
+    """
+    known = [suffix for suffix, _ in _TYPES]
+    for one in found:
+        if not any(one.name.endswith(suffix) and one.name != suffix for suffix in known):
+            raise error(
+                "F174",
+                f"{name} has a file called {one.name!r}, which is no part of a system",
+                help=f"names that end in {', '.join(known)} are taken; fetch others with another tool, and look",
+            )
 
 
 def platform(configuration: bytes) -> Platform | None:

@@ -231,17 +231,24 @@ def choose(document: Document, wanted: Platform, name: str) -> Descriptor:
     found = candidates(document, wanted)
     if found and (found[0].platform is not None or len(found) == 1):
         return found[0]
-    raise lacks(name, wanted, [m.platform for m in document.manifests if m.may_be_image])
+    raise lacks(name, wanted, [m.platform for m in _offered(document)])
 
 
 def candidates(document: Document, wanted: Platform) -> list[Descriptor]:
     """The entries of the index *document* that may lead to an image for *wanted*, the best first; those that do not say
     what they are for come last.
     """
-    entries = [m for m in document.manifests if m.may_be_image]
+    entries = _offered(document)
     fitting = [(level, -n, m) for n, m in enumerate(entries) if (level := _level(m.platform, wanted)) is not None]
     ranked = [m for _, _, m in sorted(fitting, key=lambda f: f[:2], reverse=True)]
     return ranked + [m for m in entries if m.platform is None]
+
+
+def _offered(index: Document) -> list[Descriptor]:
+    """The entries of *index* that can be chosen: images and indexes of them. An index without any is one of artefacts,
+    such as built systems; all of its entries can be chosen then.
+    """
+    return [m for m in index.manifests if m.may_be_image] or list(index.manifests)
 
 
 class Opened(Protocol):
@@ -281,7 +288,7 @@ class _Search:
     def within(self, index: Document, depth: int) -> Document | None:
         if not depth:
             raise self._endless(f"indexes within indexes, {DEPTH} deep")
-        self.offered += [m.platform for m in index.manifests if m.may_be_image]
+        self.offered += [m.platform for m in _offered(index)]
         listed = candidates(index, self._wanted)
         for entry in listed:
             self._left -= 1
