@@ -61,6 +61,13 @@ def test_supervision_with_containerd(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_who_uses_up_memory_is_who_loses(tmp_path: Path) -> None:
+    said, held = report_of(tmp_path, "memory", memory="320")
+    assert "9 of 9 hold" in said
+    assert "a log goes on" in held
+
+
+@pytest.mark.slow
 def test_every_action_between_questions(tmp_path: Path) -> None:
     said, held = report_of(tmp_path, "actions", memory="384")
     assert "20 of 20 hold" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
 import struct
 from collections.abc import Callable
@@ -347,3 +348,22 @@ def test_a_wrong_definition(definition: str, code: str, line: int, bench: Bench)
     assert diagnostic.code == code
     assert diagnostic.span is not None
     assert diagnostic.span.line == line
+
+
+@pytest.mark.parametrize(
+    ("label", "ipc"),
+    [
+        ("label: {readonly: true}\n", "new"),
+        ("label: {ipc: host}\n", "host"),
+        ("label: {capabilities: [CAP_SYS_ADMIN]}\n", "new"),
+        ("label: {capabilities: [all]}\n", None),
+    ],
+)
+def test_a_component_has_ipc_of_its_own(label: str, ipc: str | None, bench: Bench) -> None:
+    (bench.folder / "demo").mkdir()
+    (bench.folder / "demo/component.yml").write_text(f"summary: s\ncategory: tool\n{label}")
+    manifest = image.build(Library((bench.folder,)).get("demo"), (), AMD64, bench.store, EPOCH)
+    labels = json.loads(bench.store.read(oci_image.load(bench.store, manifest).config.digest, 1 << 20))["config"][
+        "Labels"
+    ]
+    assert json.loads(labels[image.LABEL]).get("ipc") == ipc
