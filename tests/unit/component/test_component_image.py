@@ -363,7 +363,5 @@ def test_a_component_has_ipc_of_its_own(label: str, ipc: str | None, bench: Benc
     (bench.folder / "demo").mkdir()
     (bench.folder / "demo/component.yml").write_text(f"summary: s\ncategory: tool\n{label}")
     manifest = image.build(Library((bench.folder,)).get("demo"), (), AMD64, bench.store, EPOCH)
-    labels = json.loads(bench.store.read(oci_image.load(bench.store, manifest).config.digest, 1 << 20))["config"][
-        "Labels"
-    ]
+    labels = oci_image.load(bench.store, manifest).config["config"]["Labels"]
     assert json.loads(labels[image.LABEL]).get("ipc") == ipc
