@@ -33,7 +33,7 @@ def test_every_component_is_sound(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [("docker.io/linuxkit/init", "init"), ("docker.io/library/nginx", "nginx"), ("docker.io/library/alpine", "alpine"),
-     ("docker.io/linuxkit/openntpd", "ntpd"), ("quay.io/x/nginx", None), ("docker.io/finback/nginx", None)],
+     ("docker.io/linuxkit/openntpd", "openntpd"), ("quay.io/x/nginx", None), ("docker.io/finback/nginx", None)],
 )  # fmt: skip
 def test_names_that_are_answered(name: str, answer: str | None) -> None:
     assert LIBRARY.answering(name) == answer
