@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -250,6 +253,221 @@ def test_volumes_are_blank_and_populated(tmp_path: Path) -> None:
         guest.shows("", "sh", "-c", written)
         guest.shows("new", "ls", f"{root}/blank/merged")
         guest.shows("new", "ls", f"{root}/alpine/merged")
+
+
+# In the style of LinuxKit's test cases: a step checks something and prints that its suite passed, the last powers off.
+HEAD = """\
+kernel:
+  image: linuxkit/kernel:6.12.52-367dfce300096c198d3333652b71beb68608a659
+  cmdline: "console=ttyS0 console=ttyAMA0"
+init:
+  - linuxkit/init:26e546e4ef2669bd44d8c46e3164eb5ba7ae1a5c
+  - linuxkit/runc:98ddef9b5b87cb44783566ed2a86cea95439a631
+"""
+ENDING = """
+  - name: poweroff
+    image: linuxkit/poweroff:4059858a555bed90c2280fa9b060b7a8f8de6d45
+    command: ["/bin/sh", "/poweroff.sh", "3"]
+files:
+  - path: check.sh
+    source: ./check.sh
+"""
+SUITE = (
+    HEAD
+    + """\
+  - linuxkit/ca-certificates:422d213bd5fff6177be9219a1e0dfc39d9d75342
+onboot:
+  - name: sysctl
+    image: linuxkit/sysctl:c6f23919b8610c7645a89a89f863c6209bc84bee
+  - name: sysfs
+    image: linuxkit/sysfs:ec174e06ca756f492e7a3fd6200d5c1672b97511
+  - name: rngd1
+    image: linuxkit/rngd:331294919ba6d953d261a2694019b659a98535a4
+    command: ["/sbin/rngd", "-1"]
+  - name: binfmt
+    image: linuxkit/binfmt:68604c81876812ca1c9e2d9f098c28f463713e61
+  - name: dhcpcd
+    image: linuxkit/dhcpcd:e9e3580f2de00e73e7b316a007186d22fea056ee
+    command: ["/sbin/dhcpcd", "--nobackground", "-f", "/dhcpcd.conf", "-1"]
+  - name: test-ns
+    image: linuxkit/test-ns:1c3ea708692196e144bebc48523fb8e24839f4d3
+    command: ["/bin/sh", "/runp-runc-net.sh", "1", "-l", "2", "-i", "1", "-c", "2", "-p", "udp", "-ip", "6", "-s", "-r"]
+    mounts: # for runc
+    - type: cgroup
+      options: ["rw"]
+  - name: check
+    image: alpine:3.21
+    net: host
+    pid: host
+    binds:
+      - /check.sh:/check.sh
+      - /etc:/host-etc
+      - /proc/sys/fs/binfmt_misc:/binfmt_misc
+      - /var/log:/var/log
+      - /dev:/dev
+    command: ["sh", "./check.sh"]
+"""
+    + ENDING
+)
+CHECK = """\
+#!/bin/sh
+function failed {
+	printf "$1 suite FAILED\\n" >&1
+	exit 1
+}
+[ "$(sysctl -n fs.inotify.max_user_watches)" -eq 524288 ] || failed sysctl
+[ "$(sysctl -n net.ipv4.conf.default.accept_source_route)" -eq 0 ] || failed sysctl
+grep -q '\\[madvise\\]' /sys/kernel/mm/transparent_hugepage/defrag || failed sysfs
+grep -q 'exiting as oneshot' /var/log/onboot/onboot.002-rngd1.out.log || failed rngd
+[ -e /binfmt_misc/qemu-aarch64 ] || failed binfmt
+[ -e /binfmt_misc/qemu-ppc64le ] || failed binfmt
+[ -f /host-etc/ssl/certs/ca-certificates.crt ] || failed ca-certificates
+ADDR=$(echo `ifconfig eth0 2>/dev/null|awk '/inet addr:/ {print $2}'|sed 's/addr://'`)
+[ -z "$(iplink | grep eth0 | grep UP)" ] && failed dhcpcd
+[ -z "${ADDR}" ] && failed dhcpcd
+[ $(netstat -lntup | wc -l) -le 2 ] || failed ports
+mount | grep cgroup2 || failed cgroup2
+[ -c /dev/mapper/control ] || failed dm-crypt
+nsenter -t 1 -m -- /bin/ash -c 'ls /usr/bin/runc' || failed namespace
+printf "all suite PASSED\\n" >&1
+"""
+
+
+def run_to_the_end(folder: Path, text: str, check: str) -> str:
+    """What the console shows of a machine of LinuxKit's file *text*, untouched, which powers itself off."""
+    (folder / "test.yml").write_text(text)
+    (folder / "check.sh").write_text(check)
+    env = {**os.environ, "XDG_CACHE_HOME": CACHE}
+    tool = [sys.executable, "-m", "finback"]
+    for command in (["build", "--library", "--format", "kernel+initrd", "test.yml"], ["run", "--mem", "1024", "test"]):
+        done = subprocess.run(
+            [*tool, *command], cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False
+        )
+        assert done.returncode == 0, (done.stdout[-4000:], done.stderr[-4000:])
+    return done.stdout
+
+
+def test_a_case_in_the_style_of_linuxkits_passes_and_powers_off(tmp_path: Path) -> None:
+    console = run_to_the_end(tmp_path, SUITE, CHECK)
+    assert "Welcome to LinuxKit" in console
+    assert "netns test suite PASSED" in console
+    assert "all suite PASSED" in console
+    assert "FAILED" not in console
+    assert "Power down" in console
+
+
+LOGS = (
+    HEAD
+    + """\
+  - linuxkit/memlogd:b15eb4d07ee3a50708a310ba62eb9330b61182e2
+services:
+  - name: kmsg
+    image: linuxkit/kmsg:2cee55de43a863c9f1a28fe5a00e4730564e1826
+  - name: fill-the-logs
+    image: alpine
+    command: ["/bin/sh", "-c", "while /bin/true; do echo hello $(date); sleep 0.1; done" ]
+  - name: write-and-rotate-logs
+    image: linuxkit/logwrite:678308bdb6421f32ff79b61ac2d95e9c8e41e080
+    command: ["/usr/bin/logwrite", "-max-log-size", "1024"]
+  - name: check-the-logs
+    image: alpine:3.21
+    binds:
+      - /check.sh:/check.sh
+      - /dev/console:/dev/console
+      - /var/log:/var/log
+    devices:
+      - path: "/dev/console"
+        type: c
+        major: 5
+        minor: 1
+        mode: "0666"
+    command: ["sh", "./check.sh"]
+    pid: host
+    capabilities:
+      - CAP_SYS_BOOT
+files:
+  - path: check.sh
+    source: ./check.sh
+"""
+)
+CHECK_LOGS = """\
+#!/bin/sh
+for i in $(seq 1 120); do
+	if [ -e /var/log/fill-the-logs.out.log.0 ] && grep -q "Linux version" /var/log/kmsg.log*; then
+		printf "logwrite test suite PASSED\\n" > /dev/console
+		/sbin/poweroff -f
+	fi
+	sleep 1
+done
+ls -l /var/log > /dev/console
+printf "logwrite test suite FAILED\\n" > /dev/console
+/sbin/poweroff -f
+"""
+
+
+def test_logs_have_the_names_that_linuxkits_users_tail(tmp_path: Path) -> None:
+    console = run_to_the_end(tmp_path, LOGS, CHECK_LOGS)
+    assert "logwrite test suite PASSED" in console
+    assert "Power down" in console
+
+
+# The hash is that of "abcdefgh"; no line's end, as LinuxKit's files have it.
+SHADOW = (
+    "root:$6$6tPd2uhHrecCEKug$8mKfcgfwguP7f.BLdZsT1Wz7WIIJOBY1oUFHzIv9/O71M2J0EPdtFqFGTxB1UK5ejqQxRFQ"
+    ".ZSG9YXR0SNsc11:17322:0:::::"
+)
+GETTY = (
+    HEAD
+    + f"""\
+services:
+  - name: getty
+    image: linuxkit/getty:70237b8ac2006b0177026520e7720fc574339298
+files:
+  - path: etc/getty.shadow
+    contents: '{SHADOW}'
+"""
+)
+# What appears on the console, and what is typed then.
+DIALOGUE = (
+    ("Welcome to LinuxKit", ""), ("ogin: ", "root\n"), ("assword: ", "wrong\n"), ("ogin: ", "root\n"),
+    ("assword: ", "abcdefgh\n"), (":~# ", "runc list\n"), ("getty", ""), (":~# ", "poweroff -f\n"), ("Power down", ""),
+)  # fmt: skip
+
+
+def test_the_password_of_getty_shadow_lets_in_on_the_console(tmp_path: Path) -> None:
+    (tmp_path / "test.yml").write_text(GETTY)
+    env = {**os.environ, "XDG_CACHE_HOME": CACHE}
+    tool = [sys.executable, "-m", "finback"]
+    command = [*tool, "build", "--library", "--format", "kernel+initrd", "test.yml"]
+    subprocess.run(command, cwd=tmp_path, env=env, check=True, timeout=900)
+    ours, theirs = pty.openpty()
+    machine = subprocess.Popen(
+        [*tool, "run", "test"],
+        cwd=tmp_path,
+        env=env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said, limit = "", time.monotonic() + 300
+    try:
+        for text, typed in DIALOGUE:
+            while text not in said:
+                assert time.monotonic() < limit, (text, said)
+                if select.select([ours], [], [], 1)[0]:
+                    said += os.read(ours, 4096).decode("utf-8", "replace")
+            said = said.partition(text)[2]
+            if typed:
+                # getty throws away what is typed before it has set the terminal.
+                time.sleep(1)
+                os.write(ours, typed.encode())
+        machine.wait(60)
+    finally:
+        if machine.poll() is None:
+            os.killpg(machine.pid, signal.SIGKILL)
+        os.close(ours)
 
 
 # What Debian does not have: kapacitor, telegraf and chronograf.
