@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finback.app.workspace import Workspace
+from finback.codec.strict_json import JsonError
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
 from finback.ground.event import task
@@ -95,13 +96,25 @@ def pull(
         return Pulled(reference=str(reference), digest=found.manifest.digest, files=())
     assert found.manifest.config is not None
     if platform is not None and found.manifest.config.media_type == artifact.CONFIG:
-        made_for = artifact.platform(workspace.store.read(found.manifest.config.digest, manifest.LIMIT))
+        made_for = _platform_of(found.manifest.config, reference, workspace.store)
         if made_for is not None and not manifest.fits(made_for, platform):
             raise manifest.lacks(str(reference), platform, [made_for])
     entries = artifact.files(found.manifest, str(reference))
     artifact.check_parts(entries, str(reference))
     files = _deliver(entries, folder, workspace.store, replace_files=replace_files)
     return Pulled(reference=str(reference), digest=found.manifest.digest, files=files)
+
+
+def _platform_of(config: Descriptor, reference: Reference, store: Store) -> Platform | None:
+    """The platform that the configuration of an artefact names."""
+    try:
+        return artifact.platform(store.read(config.digest, manifest.LIMIT))
+    except JsonError as failure:
+        raise error(
+            "F170",
+            f"the configuration of {reference} can't be read: {failure}",
+            help="the artefact is faulty: push it anew, or leave out --arch",
+        ) from None
 
 
 def _deliver(entries: Iterable[NamedFile], folder: Path, store: Store, *, replace_files: bool) -> tuple[Path, ...]:

@@ -37,7 +37,8 @@ def settled(container: Container, image: Digest, store: Store) -> Settings:
     else:
         gid = _id(row[3], "") if row else 0
         if row:
-            others = tuple(int(r[2]) for r in groups if len(r) > 3 and row[0] in r[3].split(",") and r[2].isdecimal())
+            listed = [_id(r[2], "") for r in groups if len(r) > 3 and row[0] in r[3].split(",")]
+            others = tuple(i for i in listed if i is not None)
     if uid is None or gid is None:
         what, name = ("user", user) if uid is None else ("group", group)
         known = ", ".join(r[0] for r in (users if uid is None else groups)[:20]) or "none"
@@ -52,7 +53,9 @@ def settled(container: Container, image: Digest, store: Store) -> Settings:
 
 def _id(text: str, found: str) -> int | None:
     number = found or text
-    return int(number) if number.isascii() and number.isdecimal() and int(number) <= MAX_ID else None
+    # The image's tables are anybody's: Python refuses to read a number of thousands of digits.
+    is_number = number.isascii() and number.isdecimal() and len(number) <= len(str(MAX_ID))
+    return int(number) if is_number and int(number) <= MAX_ID else None
 
 
 def _rows(image: Digest, path: str, store: Store) -> list[list[str]]:

@@ -33,6 +33,6 @@ def source_date_epoch(default: int) -> int:
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
         return default
-    if not text.isdecimal() or int(text) > 0xFFFFFFFF:
+    if not text.isdecimal() or len(text) > 10 or int(text) > 0xFFFFFFFF:
         raise error("F501", f"SOURCE_DATE_EPOCH is {text!r}", help="set it to seconds since 1970, or unset it")
     return int(text)

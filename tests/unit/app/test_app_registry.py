@@ -161,6 +161,24 @@ def test_only_parts_of_a_system_are_pulled(name: str, finback: Finback, registry
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.parametrize("config", [b"no JSON", b"[" * 20_000, b'{"architecture": 5}', b"\xff"])
+def test_an_artefact_whose_configuration_is_none(config: bytes, finback: Finback, registry: FakeRegistry) -> None:
+    document = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {**registry.put_blob("os", config), "mediaType": "application/vnd.finback.system.config.v1+json"},
+        "layers": [
+            {**registry.put_blob("os", b"x"), "annotations": {"org.opencontainers.image.title": "talk-kernel"}},
+        ],
+    }
+    for layer_or_config in (document["config"], *document["layers"]):  # type: ignore[misc]
+        layer_or_config.setdefault("mediaType", "application/octet-stream")
+    registry.put_manifest("os", document, "1")
+    done = finback("pull", "--arch", "amd64", f"{registry.host}/os:1")
+    assert done.returncode == 1
+    assert "error[F170]" in done.stderr
+
+
 def test_a_pull_replaces_nothing_and_follows_no_link(finback: Finback, registry: FakeRegistry, tmp_path: Path) -> None:
     (tmp_path / "talk-kernel").write_bytes(kernel("amd64"))
     (tmp_path / "talk-cmdline").write_text("console=ttyS0")

@@ -50,5 +50,5 @@ def _end(companion: Companion) -> None:
         text = file.read(companion.pid, limit=64).decode("ascii", "replace").strip()
     except FinbackError:
         return
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < 10:
         child.end(int(text), companion.word, GRACE)

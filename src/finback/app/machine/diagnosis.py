@@ -89,6 +89,6 @@ def _item(spec: Spec, identity: str) -> Item | Disk | Networking | None:
         if number.isdecimal() and name == f"disk-{disk.name}":
             return disk
     for steps in (spec.onboot or (), spec.onshutdown or ()):
-        if number.isdecimal() and int(number) < len(steps) and steps[int(number)].name == name:
+        if number.isdecimal() and len(number) < 10 and int(number) < len(steps) and steps[int(number)].name == name:
             return steps[int(number)]
     return next((s for s in spec.services or () if s.name == identity), None)

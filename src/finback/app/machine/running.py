@@ -77,7 +77,7 @@ class Running:
             text = file.read(self.state / name, limit=64).decode("ascii", "replace").strip()
         except FinbackError:
             return 0
-        number = int(text) if text.isdecimal() else 0
+        number = int(text) if text.isdecimal() and len(text) < 10 else 0
         return number if child.is_ours(number, word) else 0
 
     @property
