@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.tools, pytest.mark.skipif(not shutil.which("openssl"),
 def world(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    # The registry of these tests stands for one elsewhere.
+    monkeypatch.setattr("finback.oci.network._is_here", lambda _: False)
+    monkeypatch.setattr("finback.host.connection.is_loopback", lambda _: False)
     key, made = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", made, "-days", "2",
@@ -60,6 +63,21 @@ def test_an_authority_that_is_named_is_believed(world: World) -> None:
 def test_a_registry_that_is_named_as_insecure_is_not_checked(world: World) -> None:
     world.rules = insecure_rules([f"https://{world.registry.host}"])
     world.pull("a:1")
+
+
+def test_on_this_machine_a_certificate_is_checked_only_against_authorities_that_are_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    world.pull("a:1")
+    other = world.store.root.parent / "other.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-out", other, "-subj",
+         "/CN=other"], check=True, capture_output=True,
+    )  # fmt: skip
+    world.registry.seen.clear()
+    world.rules = (Rule(pattern="*", authorities=(other,)),)
+    assert refused(world)
 
 
 def test_a_mirror_has_rules_of_its_own(world: World) -> None:

@@ -47,7 +47,7 @@ class Network:
 
     def may_be_plain(self, registry: str) -> bool:
         """Whether the registry may be without TLS though no rule says so: it is on this machine."""
-        return self._closest(registry, "insecure") is None and _is_here(registry)
+        return self._closest(registry, "insecure") is None and not self._authorities(registry) and _is_here(registry)
 
     def mirrors(self, registry: str) -> tuple[str, ...]:
         """Where else to read what the registry has."""
@@ -57,11 +57,14 @@ class Network:
     def security(self, host: str) -> Security:
         """Which certificates to believe at *host*."""
         rule = self._closest(host, "insecure")
+        authorities = self._authorities(host)
         # Nobody else can answer for this machine. Source: Docker's registry/config.go, `insecure-registries`.
-        is_unchecked = rule.insecure == "tls" if rule else _is_here(host)
+        is_unchecked = rule.insecure == "tls" if rule else not authorities and _is_here(host)
         unchecked = frozenset({host}) if is_unchecked else frozenset[str]()
-        authorities = tuple(a for r in self.rules if _fits(r.pattern, host) for a in r.authorities)
         return Security(authorities=authorities, unchecked=unchecked)
+
+    def _authorities(self, host: str) -> tuple[Path, ...]:
+        return tuple(a for r in self.rules if _fits(r.pattern, host) for a in r.authorities)
 
     def _closest(self, registry: str, field: str) -> Rule | None:
         fitting = [r for r in self.rules if getattr(r, field) and _fits(r.pattern, registry)]
