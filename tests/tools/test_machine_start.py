@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,3 +76,27 @@ def test_that_the_loopback_is_reached_is_said_once_for_each_machine(finback: Fin
     assert said not in run(finback, "two", "--host-loopback").stderr
     assert said not in run(finback, "three", "--networking", "isolated").stderr
     assert said in run(finback, "four").stderr
+
+
+def test_a_port_on_an_ipv6_address(finback: Finback, tmp_path: Path) -> None:
+    """The blank machine answers nothing: that the relay listens, and ends with the machine, is what can be seen."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        refused = run(finback, "one", "--publish", f"[::1]:{port}:80")
+        assert "error[F523]" in refused.stderr
+    done = run(finback, "one", "--publish", f"[::1]:{port}:80")
+    assert done.returncode == 0, done.stderr
+    assert f"[::1]:{port}->80/tcp" in finback("ps").stdout
+    with socket.create_connection(("::1", port), timeout=10):
+        pass
+    finback("stop", "--state", "one", "--timeout", "0")
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        try:
+            socket.create_connection(("::1", port), timeout=1).close()
+        except OSError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the relay still listens")
+    assert "error[F529]" in run(finback, "one", "--publish", f"[::1]:{port}:80/udp").stderr

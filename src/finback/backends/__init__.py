@@ -53,6 +53,9 @@ class Forward:
     guest: int
     protocol: str = "tcp"
     address: str = "127.0.0.1"
+    """IPv4, or IPv6 without brackets."""
+    relayed: int = 0
+    """The port of 127.0.0.1 from which QEMU takes it; another process takes it from `host` there. 0: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ TERMINALS = 2
 """Commands among them that have a terminal."""
 CONSOLE = "console.log"
 PID = "pid"
-RECORDER_PID = "recorder.pid"
+RECORDER_PID, RELAY_PID = "recorder.pid", "relay.pid"
 SWTPM, PASST = "swtpm", "passt"
 PASST_SOCKET, PASST_PID = "passt.sock", "passt.pid"
 TPM_SOCKET, TPM_PID, TPM_STATE = "tpm.sock", "tpm.pid", "tpm"
@@ -279,7 +279,8 @@ def _prospects(machine: Machine) -> list[str]:
 
 
 def _forward(forward: Forward, address: str) -> str:
-    return f"{forward.protocol}:{forward.address}:{forward.host}-{address}:{forward.guest}"
+    where = f"127.0.0.1:{forward.relayed}" if forward.relayed else f"{forward.address}:{forward.host}"
+    return f"{forward.protocol}:{where}-{address}:{forward.guest}"
 
 
 def _tpm(machine: Machine) -> list[str]:
@@ -300,6 +301,12 @@ def _tpm(machine: Machine) -> list[str]:
 
 def _companions(machine: Machine) -> tuple[Companion, ...]:
     out = [_recorder(machine)]
+    rules = [f"{f.address}/{f.host}/{f.relayed}" for f in machine.forwards if f.relayed]
+    if rules:
+        # Watches the recorder, which is started before it and ends with the machine.
+        word = str(machine.state)
+        argv = (sys.executable, "-m", "finback.host.relay", word, RELAY_PID, RECORDER_PID, *rules)
+        out.append(Companion(command=Command(argv=argv), pid=machine.state / RELAY_PID, word=word, state=machine.state))
     if machine.tpm:
         out.append(_swtpm(machine))
     if machine.networking == PASST:

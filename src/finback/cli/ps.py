@@ -11,6 +11,7 @@ from finback.cli import _streams
 
 if TYPE_CHECKING:
     from finback.app.machine.running import Running
+    from finback.backends import Forward
 
 
 @click.command("ps")
@@ -64,8 +65,13 @@ def _row(machine: Running, *, as_json: bool) -> dict[str, object]:
         **row,
         "pid": pid or "",
         "uptime": _duration(machine.uptime) if pid else "",
-        "ports": " ".join(f"{f.address}:{f.host}->{f.guest}/{f.protocol}" for f in machine.forwards),
+        "ports": " ".join(f"{_place(f)}->{f.guest}/{f.protocol}" for f in machine.forwards),
     }
+
+
+def _place(forward: Forward) -> str:
+    address = f"[{forward.address}]" if ":" in forward.address else forward.address
+    return f"{address}:{forward.host}"
 
 
 def _duration(seconds: float) -> str:

@@ -15,12 +15,13 @@ from finback.cli.options import open_workspace
 if TYPE_CHECKING:
     from finback.app.machine.running import Running
     from finback.app.machine.start import Request
-    from finback.backends import Disk, Forward, GuestAddress
+    from finback.backends import GuestAddress
 
-# LinuxKit counts in GB when no unit is given.
-UNITS = {"": 1 << 30, "M": 1 << 20, "G": 1 << 30}
 DATA_LIMIT = 16 << 20
-FORMATS = ("raw", "qcow2")
+
+
+# That of the family F7: a machine did not do what it should.
+FAILED = 6
 
 
 @click.command("run")
@@ -43,13 +44,14 @@ FORMATS = ("raw", "qcow2")
 @click.option(
     "--publish",
     multiple=True,
-    metavar="[[ADDRESS:]HOST:]GUEST[/tcp|udp]",
-    help="Let a port of this machine lead to one of the guest; ADDRESS is 127.0.0.1 by default. Repeatable.",
+    metavar="[[ADDRESS:]HOST[-LAST]:]GUEST[-LAST][/tcp|udp]",
+    help="Let a port of this machine lead to one of the guest; ADDRESS is 127.0.0.1 by default, [::1] "
+    "and other IPv6 addresses are in brackets. Repeatable.",
 )
 @click.option(
     "--disk",
     multiple=True,
-    metavar="[file=]PATH[,size=N[M|G]][,format=raw|qcow2]",
+    metavar="[file=]PATH[,size=N[M|G]][,format=raw|qcow2][,bus=virtio|sata|scsi|nvme][,serial=TEXT]",
     help="Add a disk; one that is not there is made, N in GiB without a unit. Repeatable.",
 )
 @click.option("--tpm", is_flag=True, help="Add a TPM 2.0, which remembers what it is given (needs swtpm).")
@@ -104,7 +106,8 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
 
     The disk stays as it is: what the guest writes to it is gone when it ends.
 
-    The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder.
+    The console is this terminal; Ctrl-A X leaves. With --detach it is a file in the state folder. Exit status: 6 when
+    the boot failed, though the guest may have powered off in order; else QEMU's.
     """
     from finback.app.machine import start as run
 
@@ -124,22 +127,30 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
             return
         _say_how_to_leave()
         status, machine = run.attend(request, workspace.emit)
-    _show_causes(machine, given["prefix"])
+    failed = _show_causes(machine, given["prefix"])
     if given["timeline"]:
         from finback.app.machine.timeline import draw
 
         _streams.result(draw(machine.events()))
-    ctx.exit(status)
+    ctx.exit(status or (FAILED if failed else 0))
 
 
-def _show_causes(machine: Running, prefix: Path) -> None:
-    """What the console of a failed boot means; with lines, where the file that was built lies beside the image."""
-    from finback.app.machine.diagnosis import diagnose
+def _show_causes(machine: Running, prefix: Path) -> bool:
+    """What the console of a failed boot means, with lines where the file that was built lies beside the image.
+
+    Returns:
+        Whether the boot failed: a step that must not fail did, or the kernel gave up. The guest may have powered off.
+
+    """
+    from finback.app.machine.diagnosis import diagnose, has_panicked
+    from finback.app.machine.timeline import boot_failed
     from finback.app.planning import spec_beside
     from finback.app.trial.expectations import console
 
-    for diagnostic in diagnose(console(machine), spec_beside(prefix)):
+    shown = console(machine)
+    for diagnostic in diagnose(shown, spec_beside(prefix)):
         _streams.diagnose(diagnostic)
+    return has_panicked(shown) or boot_failed(machine.events())
 
 
 def _say_how_to_leave() -> None:
@@ -151,6 +162,7 @@ def _say_how_to_leave() -> None:
 
 def _request(given: dict[str, Any]) -> Request:
     from finback.app.machine.start import Request
+    from finback.cli import _machine_words
     from finback.ground.platform import Platform
 
     if not re.fullmatch(r"user|passt|isolated|none|(tap|bridge),[^,]+", given["networking"]):
@@ -168,8 +180,8 @@ def _request(given: dict[str, Any]) -> Request:
         architecture=architecture,
         memory=given["memory"],
         cpus=given["cpus"],
-        disks=tuple(_disk(d) for d in given["disk"]),
-        forwards=tuple(_forward(p) for p in given["publish"]),
+        disks=tuple(_machine_words.disk(d) for d in given["disk"]),
+        forwards=tuple(f for p in given["publish"] for f in _machine_words.forwards(p)),
         tpm=given["tpm"],
         networking=given["networking"],
         guest=_guest(given),
@@ -220,48 +232,3 @@ def _secret(text: str) -> tuple[str, Path]:
     if not NAME.match(name) or not path:
         raise click.BadParameter(f"{text!r} is not NAME=FILE", param_hint="--secret")
     return name, Path(path)
-
-
-def _forward(text: str) -> Forward:
-    from finback.backends import Forward
-
-    found = re.fullmatch(r"(?:(?:(\d{1,3}(?:\.\d{1,3}){3}):)?(\d{1,5}):)?(\d{1,5})(?:/(tcp|udp))?", text, re.ASCII)
-    if (
-        not found
-        or not all(0 < int(p) < 65536 for p in (found[2] or found[3], found[3]))
-        or any(int(b) > 255 for b in (found[1] or "0").split("."))
-    ):
-        raise click.BadParameter(f"{text!r} is not [[ADDRESS:]HOST:]GUEST[/tcp|udp]", param_hint="--publish")
-    guest = int(found[3])
-    return Forward(
-        host=int(found[2] or guest), guest=guest, protocol=found[4] or "tcp", address=found[1] or "127.0.0.1"
-    )
-
-
-def _disk(text: str) -> Disk:
-    from finback.backends import Disk
-
-    words = text.split(",")
-    # LinuxKit takes the path with and without its key, in the first place.
-    first, *rest = words if "=" in words[0] else [f"file={words[0]}", *words[1:]]
-    options: dict[str, str] = {}
-    for word in (first, *rest):
-        key, _, value = word.partition("=")
-        if key not in ("file", "size", "format") or not value or key in options:
-            raise _no_disk(text)
-        options[key] = value
-    size = re.fullmatch(r"(\d{1,9})([MG]?)", options.get("size", "1"), re.ASCII)
-    form = options.get("format", "")
-    if not size or not int(size[1]) or form not in ("", *FORMATS) or not options.keys() & {"file", "size"}:
-        raise _no_disk(text)
-    return Disk(
-        path=Path(options["file"]) if "file" in options else None,
-        size=int(size[1]) * UNITS[size[2]] if "size" in options else None,
-        format=form,
-    )
-
-
-def _no_disk(text: str) -> click.BadParameter:
-    return click.BadParameter(
-        f"{text!r} is not [file=]PATH[,size=N[M|G]][,format={'|'.join(FORMATS)}]", param_hint="--disk"
-    )

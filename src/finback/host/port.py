@@ -10,9 +10,9 @@ PATH_LIMIT = 103
 
 
 def trouble(address: str, port: int, protocol: str) -> str:
-    """Why a server could not listen on the port of the IPv4 *address*; "" when it could."""
+    """Why a server could not listen on the port of the IPv4 or IPv6 *address*; "" when it could."""
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
-    with socket.socket(socket.AF_INET, kind) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as probe:
         if protocol == "tcp":
             # As QEMU does: connections that are closing do not count. On UDP it would let two servers share a port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finback.app.machine.timeline import Report, draw, parse, steps
+from finback.app.machine.timeline import Report, boot_failed, draw, parse, steps
 
 
 def report(uptime: float, stage: str, name: str, event: str, status: int = 0) -> Report:
@@ -100,3 +100,14 @@ def test_any_sequence_of_reports_can_be_drawn(rows: list[tuple[float, str, str, 
 @given(st.text())
 def test_any_text_can_be_parsed(text: str) -> None:
     assert all(r.name.isprintable() for r in parse(text))
+
+
+def test_a_boot_that_was_given_up() -> None:
+    def line(stage: str, name: str, event: str) -> str:
+        return json.dumps({"uptime": 1, "stage": stage, "name": name, "event": event}) + "\n"
+
+    begun, given_up = line("init", "init", "started"), line("init", "boot", "poweroff")
+    failed = line("onboot", "000-a", "failed")
+    assert not boot_failed(parse(begun + failed))
+    assert boot_failed(parse(begun + failed + given_up))
+    assert not boot_failed(parse(begun + given_up + begun))

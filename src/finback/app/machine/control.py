@@ -114,6 +114,8 @@ def publish(machine: Running, forward: Forward) -> Running:
         FinbackError: F523 the port can't be published; F527 it does not run; F546 QEMU refuses.
 
     """
+    if ":" in forward.address:
+        raise error("F523", "a machine that runs publishes on IPv4 addresses", help="publish it when it is started")
     reason = port.trouble(forward.address, forward.host, forward.protocol)
     if reason:
         raise error("F523", f"port {forward.host} can't be published: {reason}", help="publish on another port")

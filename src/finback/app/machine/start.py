@@ -22,7 +22,7 @@ from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
 from finback.codec import iso9660, linux_image, strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit, Noted
-from finback.host import child, clock, environment, file, folder, port, process, qmp
+from finback.host import child, clock, environment, file, folder, port, probe, process, qmp
 from finback.host.machine import has_resolver_on_loopback, has_seccomp, host_platform, is_root, new_uuid
 from finback.host.process import Command
 
@@ -163,7 +163,7 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
         disks=tuple(drive.placed(d, n, state) for n, d in enumerate(request.disks)),
         discs=() if request.data is None else (state / DISC,),
         secrets=secret.checked(request.secrets, architecture),
-        forwards=request.forwards,
+        forwards=tuple(_relayed(f, request.networking) for f in request.forwards),
         tpm=request.tpm,
         networking=request.networking,
         guest=request.guest,
@@ -183,6 +183,19 @@ def plan_machine(request: Request, emit: Emit) -> Machine:
     )
     _check_programs(machine, request.backend)
     return replace(machine, accelerator=accelerator.choose(request.accelerator, architecture, emit))
+
+
+def _relayed(forward: Forward, networking: str) -> Forward:
+    """*forward*, with a port of the IPv4 loopback between where QEMU itself can't listen on the address."""
+    if ":" not in forward.address or networking == "passt":
+        return forward
+    if forward.protocol == "udp":
+        raise error(
+            "F529",
+            f"QEMU's user network can't publish the UDP port {forward.host} on the IPv6 address {forward.address}",
+            help="publish it on an IPv4 address, or use --networking passt",
+        )
+    return replace(forward, relayed=probe.free_port("127.0.0.1"))
 
 
 def _check_programs(machine: Machine, backend: str) -> None:

@@ -113,6 +113,16 @@ def steps(reports: Iterable[Report]) -> list[Step]:
     return out
 
 
+def boot_failed(reports: Iterable[Report]) -> bool:
+    """Whether the last boot was given up: the guest's init reports that, and only that, of the boot as a whole."""
+    failed = False
+    for report in reports:
+        if (report.stage, report.name) == ("init", "init"):
+            failed = False
+        failed |= (report.stage, report.name) == ("init", "boot")
+    return failed
+
+
 def _label(report: Report) -> str:
     return report.name if report.name == report.stage else f"{report.stage} {report.name}"
 
