@@ -18,6 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -699,6 +700,43 @@ def test_a_server_that_says_nothing_does_not_keep_the_machine(guest: Guest) -> N
     assert guest.config == {}
 
 
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """The port of a server that gives everyone *answer*, and closes."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(50)
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listening.accept()
+                except OSError:
+                    return
+                with peer, suppress(OSError):
+                    peer.recv(65536)
+                    peer.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhost",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nho\r\n2\r\nst\r\n0\r\nA: b\r\n\r\n",
+        b"HTTP/1.0 200 OK\nServer: x\n\nhost",
+        b"HTTP/1.1 200\r\n\r\nhost",
+    ],
+)
+def test_forms_of_answers(guest: Guest, answer: bytes) -> None:
+    with answering(answer) as port:
+        guest.run("hetzner", port=port)
+    assert (guest.config["hostname"], guest.config["userdata"]) == ("host", "host")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -714,27 +752,8 @@ def test_a_server_that_says_nothing_does_not_keep_the_machine(guest: Guest) -> N
     ],
 )
 def test_a_server_that_says_nonsense(guest: Guest, answer: bytes) -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(50)
-
-        def serve() -> None:
-            while True:
-                try:
-                    peer, _ = listening.accept()
-                except OSError:
-                    return
-                with peer:
-                    try:
-                        peer.recv(65536)
-                        peer.sendall(answer)
-                    except OSError:
-                        pass
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        done = guest.run("hetzner", "digitalocean", port=listening.getsockname()[1])
-        listening.shutdown(socket.SHUT_RDWR)
+    with answering(answer) as port:
+        done = guest.run("hetzner", "digitalocean", port=port)
     assert (done.returncode, done.stderr) == (0, "")
     assert "No metadata/userdata found. Bye" in done.stdout
     assert guest.config == {}
