@@ -45,6 +45,11 @@ function machine.run(...)
 	return os.execute(command({ ... }) .. " >/dev/null 2>&1") == true
 end
 
+-- Runs a script of the shell with arguments; true when it succeeds. Processes are what a boot waits for.
+local function script(text, ...)
+	return os.execute("set -- " .. command({ ... }) .. "; { " .. text .. "; } >/dev/null 2>&1") == true
+end
+
 -- What a program prints, at most *limit* bytes of it; nil when it fails, and nil, "long" when it prints more.
 function machine.output(limit, ...)
 	local pipe = assert(io.popen(command({ ... }) .. " 2>/dev/null"))
@@ -160,30 +165,78 @@ function machine.with_disc(disc, read)
 	return result
 end
 
-local PLACE = '[ ! -d "$2" ] && chmod "$1" "$3/new" && { [ -z "$4" ] || chown "$4" "$3/new"; } && mv "$3/new" "$2"'
+local function put(path, bytes)
+	local file = io.open(path, "wb")
+	return file ~= nil and file:write(bytes) ~= nil and file:close() == true
+end
 
--- Puts *bytes* at *path*, whole or not at all. The folder is made where it is missing; what is there is replaced.
+-- Puts *bytes* at *path*, whole or not at all; the folder is there, and what is there is replaced.
 local function place(path, bytes, mode, owner)
-	local folder = path:match("^(.*)/[^/]*$")
-	local stage = folder .. "/.finback-metadata"
-	if not machine.run("sh", "-c", 'mkdir -p "$1" && rm -rf "$2" && mkdir -m 700 "$2"', "sh", folder, stage) then
-		return false
+	local stage = path:match("^(.*)/[^/]*$") .. "/.finback-metadata"
+	local new = stage .. "/new"
+	local done = script('rm -rf "$1" && mkdir -m 700 "$1"', stage)
+		and put(new, bytes)
+		and script('chmod "$1" "$3" && { [ -z "$2" ] || chown "$2" "$3"; }', mode, owner or "", new)
+		and os.rename(new, path) == true
+	os.remove(new)
+	os.remove(stage)
+	return done
+end
+
+-- Runs a program with many names, by way of a file.
+local function each(stage, names, program)
+	return #names == 0
+		or (put(stage .. "/names", table.concat(names, "\0") .. "\0") and script("xargs -0 " .. program .. ' <"$1/names"', stage))
+end
+
+-- Makes files and folders below /run/config: {path, content, mode}, without content a folder. A file appears whole or not at
+-- all, and nobody else can read it before it has its mode. Returns the paths of those that can't be made.
+function machine.write(entries)
+	local base = root .. "/run/config/"
+	local stage = base .. ".finback-metadata"
+	local folders, modes, failed = {}, {}, {}
+	for number, entry in ipairs(entries) do
+		local path = base .. entry.path
+		folders[number] = entry.content and path:match("^(.*)/") or path
+		local changed = entry.content and stage .. "/" .. number or path
+		-- Files are made with 0644, folders with 0755.
+		if tonumber(entry.mode, 8) ~= (entry.content and 420 or 493) then
+			local key = entry.mode .. (entry.content and "" or " ")
+			modes[key] = modes[key] or {}
+			table.insert(modes[key], changed)
+		end
 	end
-	local file = io.open(stage .. "/new", "wb")
-	local done = file and file:write(bytes) and file:close()
-	done = done and machine.run("sh", "-c", PLACE, "sh", mode, path, stage, owner or "")
-	machine.run("rm", "-rf", stage)
-	return done and true or false
-end
-
--- Writes a file below /run/config.
-function machine.write(name, bytes, mode)
-	return place(root .. "/run/config/" .. name, bytes, mode)
-end
-
--- Makes a folder below /run/config.
-function machine.folder(name, mode)
-	return machine.run("sh", "-c", 'mkdir -p "$1" && chmod "$2" "$1"', "sh", root .. "/run/config/" .. name, mode)
+	script('umask 022; mkdir -p "$1" && rm -rf "$2" && mkdir -m 700 "$2"', base, stage)
+	each(stage, folders, "mkdir -p")
+	for number, entry in ipairs(entries) do
+		if entry.content and not put(stage .. "/" .. number, entry.content) then
+			failed[entry.path] = true
+		end
+	end
+	for mode, names in pairs(modes) do
+		if not mode:find(" ") and not each(stage, names, "chmod " .. mode) then
+			-- Which of them is not known.
+			for _, name in ipairs(names) do
+				os.remove(name)
+			end
+		end
+	end
+	local left = {}
+	for number, entry in ipairs(entries) do
+		if entry.content and (failed[entry.path] or not os.rename(stage .. "/" .. number, base .. entry.path)) then
+			left[#left + 1] = entry.path
+		elseif not entry.content and not os.rename(base .. entry.path, base .. entry.path) then
+			left[#left + 1] = entry.path
+		end
+	end
+	-- Folders last: one may forbid to write to it.
+	for mode, names in pairs(modes) do
+		if mode:find(" ") then
+			each(stage, names, "chmod " .. mode)
+		end
+	end
+	script('rm -rf "$1"', stage)
+	return left
 end
 
 -- Writes a file of the machine's own root; false, and why, when that is not possible.

@@ -85,16 +85,8 @@ function tree.expand(value)
 	for _, each in ipairs(found.skipped) do
 		machine.log("%s of the user data is invalid: %s", each[1], each[2])
 	end
-	for _, each in ipairs(found) do
-		local made
-		if each.content then
-			made = machine.write(each.path, each.content, each.mode)
-		else
-			made = machine.folder(each.path, each.mode)
-		end
-		if not made then
-			machine.log("%s of the user data can't be made", each.path)
-		end
+	for _, path in ipairs(machine.write(found)) do
+		machine.log("%s of the user data can't be made", path)
 	end
 	return true
 end
