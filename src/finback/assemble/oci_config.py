@@ -14,7 +14,7 @@ from finback.ground.source import Origin
 from finback.resolve.plan import Container
 from finback.spec.capability import expand
 from finback.spec.model import Device, Mount, Settings
-from finback.spec.mount import parse_bind, parse_rlimit, parse_tmpfs
+from finback.spec.mount import inside, parse_bind, parse_rlimit, parse_tmpfs
 
 OCI_VERSION = "1.2.1"
 SELF_NAMED = {
@@ -130,7 +130,8 @@ def own_mount(mount: Mount, volumes: Mapping[str, str]) -> dict[str, Any]:
         source, options = volumes[source], _bound(options)
     if kind == "tmpfs":
         options = _sized(options)
-    made = _mount(mount.destination or SELF_NAMED.get(kind, ""), kind, source, options)
+    place = inside(mount.destination) if mount.destination else SELF_NAMED.get(kind, "")
+    made = _mount(place, kind, source, options)
     for name, given in (("uidMappings", mount.uid_mappings), ("gidMappings", mount.gid_mappings)):
         if given:
             made[name] = plain(given)

@@ -3,14 +3,13 @@
 Source: distribution reference grammar (distribution/reference 0.6, reference.go); what Docker adds (normalize.go):
 the default registry ``docker.io`` and its ``library/``.
 
-LinuxKit leaves names of three and more components as they are (compat 1.12) and pulls them from docker.io all the same.
-Here they are spelled out as all others are, so that an image has one name.
+Names of three and more components stay as they are, as in LinuxKit (compat 1.12), and come from docker.io all the same.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
@@ -37,6 +36,8 @@ class Reference:
     repository: str
     tag: str = ""
     digest: str = ""
+    bare: bool = field(default=False, compare=False)
+    """The registry is left out when it is written: the default one, and a name of three or more components."""
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -65,7 +66,8 @@ class Reference:
             raise _bad(text, "names are in lower case" if upper else f"{repository!r} is not an image name")
         if len(repository) > MAX_PATH:
             raise _bad(text, f"the name is longer than {MAX_PATH} characters")
-        return cls(registry, repository, tag, digest)
+        bare = registry == DEFAULT_REGISTRY and repository.count("/") >= 2 and rest.startswith(f"{repository}{colon}")
+        return cls(registry, repository, tag, digest, bare)
 
     @property
     def name(self) -> str:
@@ -92,7 +94,7 @@ class Reference:
         return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
     def __str__(self) -> str:
-        return f"{self.name}{self._suffix}"
+        return f"{self.repository if self.bare else self.name}{self._suffix}"
 
 
 def _split(text: str) -> tuple[str, str]:

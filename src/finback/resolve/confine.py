@@ -13,7 +13,7 @@ from typing import Any
 from finback.spec.capability import CAPABILITIES, expand
 from finback.spec.limit import Pids, Resources
 from finback.spec.model import Settings
-from finback.spec.mount import parse_bind, parse_tmpfs
+from finback.spec.mount import inside, parse_bind, parse_tmpfs
 
 MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/dynamic_debug", "/proc/interrupts", "/proc/kcore", "/proc/keys",
@@ -99,7 +99,7 @@ def _resources(settings: Settings, relaxed: list[str], *, privileged: bool) -> R
 def _destinations(settings: Settings) -> frozenset[str]:
     """Where something is mounted by the container's own wish."""
     found = [parse_bind(b).destination for b in settings.binds or ()]
-    found += [m.destination for m in settings.mounts or () if m.destination]
+    found += [inside(m.destination) for m in settings.mounts or () if m.destination]
     found += [parse_tmpfs(t)[0] for t in settings.tmpfs or ()]
     return frozenset(p.rstrip("/") for p in found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 BIND_DEFAULT = ("rw", "rbind", "rshared")
@@ -21,6 +22,11 @@ class Bind:
     options: tuple[str, ...]
 
 
+def inside(destination: str) -> str:
+    """*destination* as a path in the container. A relative one begins at its root, as runc has it for LinuxKit."""
+    return destination if destination.startswith("/") else posixpath.normpath(f"/{destination}")
+
+
 def parse_bind(text: str) -> Bind:
     """Read ``source:destination[:options]``.
 
@@ -32,7 +38,7 @@ def parse_bind(text: str) -> Bind:
     if len(parts) not in (2, 3) or not parts[0] or not parts[1]:
         raise ValueError(f"{text!r} is not SOURCE:DESTINATION[:OPTIONS]")
     options = (*[o for o in parts[2].split(",") if o], "rbind") if len(parts) == 3 else BIND_DEFAULT
-    return Bind(parts[0], parts[1], options)
+    return Bind(parts[0], inside(parts[1]), options)
 
 
 def parse_tmpfs(text: str) -> tuple[str, tuple[str, ...]]:
@@ -45,7 +51,7 @@ def parse_tmpfs(text: str) -> tuple[str, tuple[str, ...]]:
     parts = text.split(":")
     if len(parts) > 2 or not parts[0]:
         raise ValueError(f"{text!r} is not DESTINATION[:OPTIONS]")
-    return parts[0], tuple(o for o in parts[1].split(",") if o) if len(parts) == 2 else ()
+    return inside(parts[0]), tuple(o for o in parts[1].split(",") if o) if len(parts) == 2 else ()
 
 
 def parse_rlimit(text: str) -> tuple[str, int, int]:

@@ -122,12 +122,9 @@ def _rlimit(text: str, span: Span | None) -> Iterator[Diagnostic]:
 
 def _tmpfs(text: str, span: Span | None) -> Iterator[Diagnostic]:
     try:
-        destination, _ = parse_tmpfs(text)
+        parse_tmpfs(text)
     except ValueError as failure:
         yield problem("F037", str(failure), span, "write it such as /tmp:size=64m,mode=1777")
-        return
-    if not destination.startswith("/"):
-        yield problem("F037", f"the destination {destination!r} is not absolute", span, f"write `/{text}`")
 
 
 def _bind(text: str, span: Span | None) -> Iterator[Diagnostic]:
@@ -140,9 +137,6 @@ def _bind(text: str, span: Span | None) -> Iterator[Diagnostic]:
         )
         yield problem("F037", str(failure), span, advice or "write it such as /var/lib/data:/data:ro")
         return
-    if not bind.destination.startswith("/"):
-        advice = f"write `{bind.source}:/{bind.destination.lstrip('./')}`: a path in the container, from its root"
-        yield problem("F037", f"the destination {bind.destination!r} is not absolute", span, advice)
     if bind.source.startswith((".", "~")):
         advice = (
             "binds name paths of the running machine, from its root; a file of the machine that builds comes in with "
@@ -159,10 +153,6 @@ def _mount(mount: Mount) -> Iterator[Diagnostic]:
     if not mount.destination and kind not in SELF_NAMED:
         advice = "add `destination:`, the path in the container"
         yield problem("F042", "this mount has no destination", mount.origin.span, advice)
-    elif mount.destination and not mount.destination.startswith("/"):
-        advice = f"write `destination: /{mount.destination.lstrip('./')}`"
-        message = f"the destination {mount.destination!r} is not absolute"
-        yield problem("F042", message, mount.origin.at("destination"), advice)
 
 
 def _runtime_mount(mount: Mount) -> Iterator[Diagnostic]:

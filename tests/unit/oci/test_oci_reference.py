@@ -37,7 +37,12 @@ WHOLE = re.compile(
         ("docker.io/x", "docker.io/library/x"),
         (f"a@sha256:{HEX}", f"docker.io/library/a@sha256:{HEX}"),
         (f"a/b:v1@sha256:{HEX}", f"docker.io/a/b:v1@sha256:{HEX}"),
-        ("a/b/c", "docker.io/a/b/c"),
+        # Three components and more stay as they are, with or without their registry.
+        ("a/b/c", "a/b/c"),
+        ("foo/bar/baz:v1", "foo/bar/baz:v1"),
+        (f"foo/bar/baz@sha256:{HEX}", f"foo/bar/baz@sha256:{HEX}"),
+        ("docker.io/a/b/c", "docker.io/a/b/c"),
+        ("index.docker.io/a/b/c", "docker.io/a/b/c"),
         ("docker.io/library/a/b", "docker.io/library/a/b"),
         ("[::1]:5000/a", "[::1]:5000/a"),
         ("[2001:db8::1]/a/b:1", "[2001:db8::1]/a/b:1"),
@@ -52,6 +57,13 @@ WHOLE = re.compile(
 def test_references_expand_as_docker_has_it(text: str, expanded: str) -> None:
     assert str(Reference.parse(text)) == expanded
     assert Reference.parse(expanded) == Reference.parse(text)
+
+
+def test_a_name_of_three_components_comes_from_the_default_registry() -> None:
+    bare = Reference.parse("foo/bar/baz:v1")
+    assert (bare.registry, bare.repository, bare.tag) == ("docker.io", "foo/bar/baz", "v1")
+    assert bare == Reference.parse("docker.io/foo/bar/baz:v1")
+    assert Reference.parse(str(bare)) == bare
 
 
 @pytest.mark.parametrize(

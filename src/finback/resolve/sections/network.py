@@ -11,7 +11,7 @@ from finback.resolve.sections._link import DRIVERS, kind, set_up
 from finback.spec.endpoint import FOLDER as FOLDER_OF_NAMESPACES
 from finback.spec.endpoint import namespace_of
 from finback.spec.model import Item, Settings, Spec
-from finback.spec.mount import parse_bind
+from finback.spec.mount import inside, parse_bind
 from finback.spec.networking import DNS, Link, Networking
 
 NAME = "network"
@@ -69,7 +69,9 @@ def adapt(spec: Spec, item: Item, settings: Settings) -> Settings:
     namespace = namespace_of(item, spec)
     if namespace is None:
         return settings
-    taken = {parse_bind(b).destination for b in settings.binds or ()} | {m.destination for m in settings.mounts or ()}
+    taken = {parse_bind(b).destination for b in settings.binds or ()} | {
+        inside(m.destination) for m in settings.mounts or () if m.destination
+    }
     more = {"/etc/hosts": f"{HOSTS}/{namespace}", "/etc/resolv.conf": "/run/resolvconf/resolv.conf"}
     binds = tuple(f"{source}:{place}:ro" for place, source in more.items() if place not in taken)
     return replace(settings, net=f"{FOLDER_OF_NAMESPACES}/{namespace}", binds=(settings.binds or ()) + binds)
