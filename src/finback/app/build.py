@@ -110,7 +110,7 @@ def _build(inputs: Inputs, target: Target, workspace: Workspace) -> tuple[Artifa
             file.send(place.path(""), target.stream)
             made = [replace(a, path=Path("-")) for a in made]
     if target.remember and not inputs.frozen:
-        remember_made(inputs, plan.platform, made_of(plan, made, chosen), workspace)
+        remember_made(inputs, plan, made_of(plan, made, chosen), workspace)
     return tuple(_with_memory(a, system, chosen, contents, workspace) for a in made)
 
 

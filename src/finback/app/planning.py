@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from finback.app.workspace import Workspace
 from finback.ground.diagnostic import Diagnostic, FinbackError, Severity, error
+from finback.ground.digest import Digest
 from finback.ground.event import Noted, Warned, silent
-from finback.ground.platform import Platform
+from finback.ground.platform import ARCHITECTURES, Platform
 from finback.ground.source import Source, Span
 from finback.host import clock, file
 from finback.host.machine import host_platform
@@ -128,7 +130,9 @@ def _fetch(inputs: Inputs, workspace: Workspace, lock: Lock | None) -> Fetch:
 
 def spec_beside(prefix: Path) -> Spec | None:
     """The spec of the image called *prefix*, where its file lies beside it and is sound."""
-    for path in (prefix.with_name(f"{prefix.name}{suffix}") for suffix in (".yml", ".yaml")):
+    # Builds for another architecture have it in their names (`Inputs.output_name`).
+    names = [prefix.name, *(prefix.name.removesuffix(f"-{a}") for a in ARCHITECTURES if prefix.name.endswith(f"-{a}"))]
+    for path in (prefix.with_name(f"{name}{suffix}") for name in names for suffix in (".yml", ".yaml")):
         try:
             return load_inputs(Inputs(files=(str(path),)), Workspace(emit=silent))
         except FinbackError:
@@ -202,20 +206,21 @@ def plan_system(
     elif look_up:
         new = lock.with_plan(plan).with_files(plan, files.found)
         new = replace(new, extends={p.reference: p.digest for p in loaded.parents}, answers=answers)
-        _update_lock(inputs.lock_path, old, new, workspace, required=lock_required)
+        _update_lock(inputs, old, new, platform, workspace, required=lock_required)
     return plan, loaded
 
 
-def remember_made(inputs: Inputs, platform: Platform, made: Mapping[str, Made], workspace: Workspace) -> None:
-    """Add to the lock file what was built for *platform*. The file is as `plan_system` has just written it.
+def remember_made(inputs: Inputs, plan: Plan, made: Mapping[str, Made], workspace: Workspace) -> None:
+    """Add to the lock file what was built from *plan*. A lock file that can't be written is a warning."""
+    from finback.resolve.lock import plan_digest
 
-    A lock file that can't be written is a warning.
-    """
     old = read_lock(inputs)
-    if str(platform) not in old.systems:
-        # The lock file could not be written before, which was said.
+    system = old.systems.get(str(plan.platform))
+    if system is None or system.plan != plan_digest(plan):
+        # The lock file could not be written before, which was said; or another build has written it meanwhile.
         return
-    _update_lock(inputs.lock_path, old, old.with_made(str(platform), made), workspace, required=False)
+    new = old.with_made(str(plan.platform), made)
+    _update_lock(inputs, old, new, plan.platform, workspace, required=False)
 
 
 def read_lock(inputs: Inputs) -> Lock:
@@ -310,8 +315,12 @@ def _warn_of_missing_files(plan: Plan, workspace: Workspace) -> None:
             )
 
 
-def _update_lock(path: Path, old: Lock, new: Lock, workspace: Workspace, *, required: bool) -> None:
+def _update_lock(
+    inputs: Inputs, old: Lock, new: Lock, platform: Platform, workspace: Workspace, *, required: bool
+) -> None:
     """Write the lock file if *new* differs from *old*; where that fails, warn, or with *required* raise.
+
+    What another process has written for other platforms meanwhile stays.
 
     Raises:
         FinbackError: F606, it can't be written.
@@ -319,12 +328,14 @@ def _update_lock(path: Path, old: Lock, new: Lock, workspace: Workspace, *, requ
     """
     from finback.resolve import lock as locking
 
-    text = locking.encode(new)
-    if text == locking.encode(old):
+    if locking.encode(new) == locking.encode(old):
         return
+    path = inputs.lock_path
     try:
-        with file.writing(path) as out:
-            out.write(text.encode("utf-8", "surrogateescape"))
+        with workspace.store.lock(f"lock-file-{Digest.of(os.fsencode(path.absolute())).short}"):
+            text = locking.encode(new.beside(read_lock(inputs), platform))
+            with file.writing(path) as out:
+                out.write(text.encode("utf-8", "surrogateescape"))
     except FinbackError as failure:
         problem = Diagnostic(
             code="F606",

@@ -20,6 +20,7 @@ from finback.codec import strict_json
 from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
+from finback.ground.platform import Platform
 from finback.resolve.plan import ImagePin, PackagePin, Plan
 
 FORMAT_VERSION = 2
@@ -105,6 +106,17 @@ class Lock:
         made = old.made if old is not None and old.plan == digest else {}
         system = SystemPin(plan=digest, epoch=plan.epoch, files=dict(files), made=made)
         return replace(self, systems={**self.systems, str(plan.platform): system})
+
+    def beside(self, current: Lock, platform: Platform) -> Lock:
+        """This lock, made for *platform*, with what *current* has for other platforms."""
+        ours = str(platform)
+        others = {p: pins for p, pins in current.platforms.items() if p != ours}
+        systems = {p: system for p, system in current.systems.items() if p != ours}
+        return replace(
+            self,
+            platforms={**others, **{p: v for p, v in self.platforms.items() if p == ours}},
+            systems={**systems, **{p: v for p, v in self.systems.items() if p == ours}},
+        )
 
     def with_made(self, platform: str, made: Mapping[str, Made]) -> Lock:
         """This lock with the digests of what was built for *platform*, which it must pin already."""

@@ -88,3 +88,18 @@ def test_rules_answer_names_without_their_tags() -> None:
     for bad in ("x", "=y", "a*b*=c", "a=b*"):
         with pytest.raises(FinbackError):
             Rule.parse(bad)
+
+
+def test_two_builds_for_two_platforms_keep_each_others_pins() -> None:
+    def plan(architecture: str, number: int) -> Plan:
+        platform = Platform("linux", architecture)
+        return Plan(name="t", platform=platform, epoch=number, init=(pin(str(number)),))
+
+    before = Lock().with_plan(plan("amd64", 1)).with_files(plan("amd64", 1), {})
+    # Both have read the same file; the other one has written it meanwhile.
+    other = before.with_plan(plan("arm64", 2)).with_files(plan("arm64", 2), {"x": None})
+    mine = before.with_plan(plan("amd64", 3)).with_files(plan("amd64", 3), {"y": None})
+    both = mine.beside(other, Platform("linux", "amd64"))
+    assert both.platforms == {**other.platforms, **mine.platforms}
+    assert both.systems == {**other.systems, **mine.systems}
+    assert locking.decode(locking.encode(both), "t.lock") == both

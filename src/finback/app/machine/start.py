@@ -22,6 +22,7 @@ from finback.backends.qemu import CONSOLE, CONTROL_SOCKET, EVENTS, QMP_SOCKET
 from finback.codec import iso9660, linux_image, strict_json
 from finback.ground.diagnostic import FinbackError, error
 from finback.ground.event import Emit, Noted
+from finback.ground.platform import ARCHITECTURES
 from finback.host import child, clock, environment, file, folder, port, probe, process, qmp
 from finback.host.machine import has_resolver_on_loopback, has_seccomp, host_platform, is_root, new_uuid
 from finback.host.process import Command
@@ -333,11 +334,11 @@ def _artifacts(request: Request, root: str) -> tuple[Path, Path | None, str]:
     missing = [p.name for p in needed if not p.is_file()]
     if missing:
         stem = re.sub(r"(\.ya?ml|-kernel|(-squashfs|-erofs)?(-initrd)?\.img|-cmdline)$", "", str(request.prefix))
-        raise error(
-            "F522",
-            f"there is no {' and no '.join(missing)} in {kernel.parent}",
-            help=f"build it first: finback build -f kernel+{root or 'initrd'} {stem}.yml; then: finback run {stem}",
-        )
+        advice = f"build it first: finback build -f kernel+{root or 'initrd'} {stem}.yml; then: finback run {stem}"
+        others = [f"{stem}-{a}" for a in ARCHITECTURES if Path(f"{stem}-{a}-kernel").is_file()]
+        if others:
+            advice = f"there is {', '.join(others)}, for another architecture: finback run {others[0]}; or {advice}"
+        raise error("F522", f"there is no {' and no '.join(missing)} in {kernel.parent}", help=advice)
     text = file.read(cmdline, limit=CMDLINE_LIMIT).decode("utf-8", "surrogateescape")
     if "\0" in text:
         raise error("F522", f"{cmdline} is not a kernel command line", help="build the image again")
