@@ -98,7 +98,15 @@ def test_a_package_of_scripts_alone_brings_what_they_need() -> None:
     made = programs.choose("certs", extra, tree, closure)
     assert made.programs == ("/usr/sbin/perly", "/usr/sbin/update", "/usr/bin/busybox")
     assert made.packages == ("certs", "busybox-static", "perl-base")
-    assert made.shell
+    assert (made.shell, made.whole) == (True, True)
+
+
+def test_a_script_that_the_package_is_for_is_not_left_out_for_a_link_to_its_interpreter() -> None:
+    made = chosen("fail2ban", {
+        "usr/bin/fail2ban-python": ("fail2ban", "python3"), "usr/bin/python3": ("python3-minimal", ELF),
+        "usr/bin/fail2ban-server": ("fail2ban", b"#!/usr/bin/python3\n"),
+    })  # fmt: skip
+    assert (made.programs, made.first, made.whole) == (("/usr/bin/fail2ban-server",), "/usr/bin/fail2ban-server", True)
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,20 @@ Skopeo, umoci, Buildah and Podman themselves are in tests/tools/test_image_tools
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.image_files import Layout, as_json, layer, packed_files, saved
 
-from finback.ground.diagnostic import FinbackError
+from finback.ground.diagnostic import FinbackError, error
 from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.host.store import Store
@@ -340,3 +344,37 @@ def test_a_fault_of_a_layout_is_not_a_registrys(tmp_path: Path, store: Store) ->
             taken(path, store)
         (found,) = failure.value.diagnostics
         assert (found.code, found.message.startswith(place), "registry" in found.message) == ("F170", True, False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    | st.sampled_from(["1" * 64, f"sha256:{'1' * 64}", MANIFEST, INDEX, image.CONFIG]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["manifests", "mediaType", "digest", "size", "schemaVersion", "annotations", "platform",
+                         "Config", "Layers", "RepoTags", "parent", "os", "architecture", "rootfs", "diff_ids", "app",
+                         "layers"]),
+        inner, max_size=6),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(
+    st.sampled_from(["index.json", "oci-layout", "manifest.json", "repositories", "version", f"{'1' * 64}/json",
+                     f"blobs/sha256/{'1' * 64}"]),
+    JSON.map(as_json) | st.just(b"Directory Transport Version: 1.1\n"), max_size=6))  # fmt: skip
+def test_any_files_are_an_image_or_an_error(store: Store, found: dict[str, bytes]) -> None:
+    @dataclass
+    class Made:
+        label: str = "made"
+
+        def has(self, name: str) -> bool:
+            return name in found
+
+        def stream(self, name: str) -> Iterator[bytes]:
+            if name not in found:
+                raise error("F410", f"no file {name}", help="none")
+            yield found[name]
+
+    with contextlib.suppress(FinbackError):
+        local_image.take(Made(), "", Platform(), store)

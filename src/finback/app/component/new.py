@@ -42,10 +42,7 @@ PACKAGE = """\
 summary: {title}
 category: tool
 packages: [{packages}]
-keep:
-  # What of the package is run; the libraries that it needs come along.
-{left_out}  programs: [{programs}]
-{shell}config:
+{keep}{shell}config:
   entrypoint: [{first}]
   # What shows that it works at all; a service listens instead, and has `exposedPorts`.
   cmd: [--version]
@@ -62,6 +59,14 @@ label:
     - {{name: {name}, image: finback/{name}}}
   expect:
     - {{name: it runs, console: "{name}: "}}
+"""
+KEEP = """\
+keep:
+  # What of the package is run; the libraries that it needs come along.
+{left_out}  programs: [{programs}]
+"""
+WHOLE = """\
+# Everything of the packages stays, as scripts load what can't be seen from outside. `keep:` makes less of it.
 """
 SHELL = """\
 files:
@@ -98,15 +103,15 @@ def _of_package(name: str, title: str, package: str, workspace: Workspace) -> st
     choice = _choice(package, workspace)
     shells = {p.rpartition("/")[2] for p in choice.programs}.intersection(SHELLS)
     why = "its programs are scripts" if choice.shell else f"it is what {package} is"
+    left_out = "".join(f"  # Left out: {path} {reason}.\n" for path, reason in choice.left_out)
     return PACKAGE.format(
         name=name,
         title=title,
         packages=", ".join(choice.packages),
-        programs=", ".join(choice.programs),
         first=choice.first,
-        left_out="".join(f"  # Left out: {path} {reason}.\n" for path, reason in choice.left_out),
+        keep=WHOLE if choice.whole else KEEP.format(left_out=left_out, programs=", ".join(choice.programs)),
         shell=SHELL if choice.shell else "",
-        reasons=REASONS.format(why=why) if shells else "",
+        reasons=REASONS.format(why=why) if shells and not choice.whole else "",
     )
 
 

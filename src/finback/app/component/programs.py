@@ -37,6 +37,8 @@ class Choice:
     packages: tuple[str, ...]
     shell: bool = False
     """Whether /bin/sh has to be busybox."""
+    whole: bool = False
+    """Whether everything of the packages has to stay: nobody sees from outside what scripts of Python or Perl load."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Programs that the package has besides, and why they are not among them."""
 
@@ -75,7 +77,10 @@ def choose(package: str, extra: frozenset[str], unpacked: Unpacked, closure: Clo
         if name and not trouble:
             scripts.append(path)
         left_out.append((path, trouble or f"is a script for {name}" if name else trouble or "is not a program"))
-    if not fit and scripts:
+    meant = {f"/usr/{folder}/{name}" for name in _namesakes(package) for folder in ("bin", "sbin")}
+    meant |= set(_services(package, unpacked))
+    is_script = not meant & {f"/{p}" for p in fit} and bool(meant & {f"/{p}" for p in scripts})
+    if scripts and (is_script or not fit):
         fit, left_out = scripts, [(p, why) for p, why in left_out if p not in scripts]
     if not fit:
         raise _nothing(package, left_out)
@@ -86,6 +91,7 @@ def choose(package: str, extra: frozenset[str], unpacked: Unpacked, closure: Clo
         first=_first(programs, package, _services(package, unpacked)),
         packages=(package, *sorted(extra)),
         shell=needed,
+        whole=any(_interpreter(unpacked, p) not in {*SHELLS, "bash", ""} for p in fit),
         left_out=tuple((f"/{p}", why) for p, why in left_out),
     )
 
