@@ -510,3 +510,25 @@ def test_who_will_not_be_checked_is_told(bench: Bench) -> None:
     bench.init = []
     bench.run(enabled=False)
     assert [e.diagnostic.code for e in bench.events if isinstance(e, Warned)] == ["F198"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(command=("/usr/bin/web", "--disk", "/dev/sda1")),
+        Settings(command=("/usr/bin/web",), binds=("/dev/sdb:/dev/sdb",)),
+        Settings(command=("/usr/bin/web",), runtime=Runtime(mounts=(Mount(source="/dev/sda", destination="/var"),))),
+    ],
+)
+def test_disks_named_as_linuxkits_machines_have_them(bench: Bench, settings: Settings) -> None:
+    bench.settings = settings
+    assert [w.code for w in bench.warnings()] == ["F177"]
+    bench.events.clear()
+    # What names a virtio disk as well takes either.
+    bench.settings = replace(settings, command=(*settings.command, "/dev/vda"))
+    assert bench.warnings() == []
+
+
+def test_other_names_are_no_disks(bench: Bench) -> None:
+    bench.settings = Settings(command=("/usr/bin/web", "/dev/sdcard", "/dev/sdhc", "/srv/dev/sdx9y"))
+    assert bench.warnings() == []

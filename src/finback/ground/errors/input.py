@@ -165,6 +165,11 @@ IMAGE_NOT_NAMED = Code("F182", "The layout or archive has no image of this name,
 LAYOUT_DAMAGED = Code(
     "F183", "A file of the layout or archive does not have its digest or size, or is not a regular file below it"
 )
+DISK_NAMED_BY_BUS = Code(
+    "F177",
+    "A warning: a disk has the name of another bus than the disks of `finback run`",
+    "LinuxKit's machines have /dev/sda. Run the system with `--disk FILE,bus=sata`, or write /dev/vda.",
+)
 FILE_HIDDEN = Code(
     "F184",
     "A warning: the boot mounts a file system over this file",
