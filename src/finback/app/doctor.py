@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from finback.app.machine.accelerator import native_obstacle
 from finback.app.mirror import mirrors
 from finback.app.workspace import KEYRING, Workspace
 from finback.ground.diagnostic import FinbackError
-from finback.host import environment, process
+from finback.host import process
 from finback.host.machine import host_platform
 
 
@@ -49,13 +50,16 @@ def examine(workspace: Workspace) -> Iterator[Check]:
             found=str(found or "none"),
             help="" if found else "needed to run images here: install QEMU (Debian: qemu-system)",
         )
-    kvm = Path("/dev/kvm")
-    usable = kvm.exists() and environment.may_write(kvm)
+    try:
+        # The same question as `run` asks, so that both have one answer.
+        reason = native_obstacle(workspace.emit)
+    except FinbackError as failure:
+        reason = failure.diagnostics[0].message
     yield Check(
         name="KVM",
-        ok=True if usable else None,
-        found="/dev/kvm can be opened (run proves it with a small guest)" if usable else "not usable",
-        help="" if usable else "guests run in software emulation, which is slower",
+        ok=None if reason else True,
+        found=f"not used: {reason}" if reason else "guests run natively",
+        help="guests run in software emulation, which is slower" if reason else "",
     )
 
 

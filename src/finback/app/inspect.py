@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ def why(path: str, inputs: Inputs, workspace: Workspace) -> tuple[Reason, ...]:
 
     """
     system, contents, paths = placed(inputs, workspace)
-    wanted = path.strip("/")
+    wanted = posixpath.normpath("/" + path.strip("/")).strip("/")
     # A merged /usr: what a program is called by and where it is.
     forms = (wanted, f"usr/{wanted}") if wanted.startswith(MERGED) else (wanted,)
     roots = [p.prefix for p in system.parts if isinstance(p, ImagePart) and p.flavour == "container"]

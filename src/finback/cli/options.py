@@ -90,10 +90,11 @@ class _Opened:
     def __enter__(self) -> Workspace:
         from finback.app.workspace import Workspace
         from finback.cli.display import display
+        from finback.ground.event import once
 
         network = _network(**self._settings.get("network", {}))
         self._display = display(self._settings.get("progress", "auto"))
-        return Workspace(emit=self._display.emit, cache=self._settings.get("cache"), network=network)
+        return Workspace(emit=once(self._display.emit), cache=self._settings.get("cache"), network=network)
 
     def __exit__(self, *_: object) -> None:
         self._display.close()

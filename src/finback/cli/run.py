@@ -119,6 +119,7 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
             _streams.result(run.command(request, workspace.emit).quoted())
             return
         run.note_loopback(request, workspace.emit)
+        run.note_missing_disks(request, workspace.emit)
         if request.detach:
             machine = run.start(request, workspace.emit)
             _streams.note(f"{machine.name} runs (process {machine.pid})")

@@ -70,6 +70,25 @@ def silent(event: Event) -> None:
     """Drop *event*: the display of library users and tests that want none."""
 
 
+def once(emit: Emit) -> Emit:
+    """*emit*, to which the same note or warning is passed only once: several builds and boots may have it to say."""
+    said: set[tuple[str, ...]] = set()
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Noted | Warned):
+            key = (event.text,) if isinstance(event, Noted) else _identity(event.diagnostic)
+            if key in said:
+                return
+            said.add(key)
+        emit(event)
+
+    return passed
+
+
+def _identity(diagnostic: Diagnostic) -> tuple[str, ...]:
+    return (diagnostic.code, diagnostic.message, str(diagnostic.span or ""))
+
+
 @contextmanager
 def task(emit: Emit, name: str, title: str, total: int | None = None) -> Iterator[None]:
     """Emit Started, and Finished or Failed, around a block."""

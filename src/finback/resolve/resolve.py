@@ -444,7 +444,10 @@ def _copied(top: FilePlan, found: Copied, *, given: bool) -> FilePlan:
 
 
 def resolved_spec(spec: Spec, plan: Plan) -> Spec:
-    """*spec* with the references that *plan* uses in place of the names: what `metadata` files show."""
+    """*spec* with the references that *plan* uses in place of the names: what `metadata` files show.
+
+    Values that `machine` gives to the machine of the tests, its secrets above all, are not for the image.
+    """
 
     def renew(items: tuple[Item, ...] | None, containers: tuple[Container, ...]) -> tuple[Item, ...] | None:
         # Some may have failed; and after those of the file come what sections add.
@@ -457,6 +460,7 @@ def resolved_spec(spec: Spec, plan: Plan) -> Spec:
         kernel = replace(kernel, image=plan.kernel.image.reference)
     return replace(
         spec,
+        machine=None if spec.machine is None else replace(spec.machine, secrets=None, data=None),
         kernel=kernel,
         init=None if spec.init is None else tuple(p.reference for p in plan.init),
         onboot=renew(spec.onboot, plan.onboot),

@@ -115,3 +115,16 @@ def test_schema_components_and_completion(finback: Finback) -> None:
     assert {"kernel", "init", "nginx", "redis", "sshd"} <= {r["name"] for r in rows}
     assert "_FINBACK_COMPLETE" in finback("completion", "bash").stdout
     assert json.loads(finback("ps", "--json").stdout) == []
+
+
+def test_values_for_the_machine_of_the_tests_are_not_in_the_image(finback: Finback, tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_text(
+        "files:\n  - {path: etc/spec.yml, metadata: yaml}\n  - {path: etc/spec.json, metadata: json}\n"
+        "machine: {memory: 300, secrets: {pw: hunter2}, data: hunter3}\n"
+    )
+    assert finback("build", "-f", "tar", "web.yml").returncode == 0
+    made = (tmp_path / "web.tar").read_bytes()
+    assert b"memory: 300" in made
+    assert b"hunter" not in made
+    # What names a path says it: as a person may write it.
+    assert "/etc/spec.yml" in finback("why", "//etc/../etc/./spec.yml", "web.yml").stdout

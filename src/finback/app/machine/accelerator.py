@@ -99,6 +99,12 @@ def choose(wanted: str, architecture: str, emit: Emit) -> str:
     return "tcg"
 
 
+def native_obstacle(emit: Emit) -> str:
+    """Why guests of this machine's own architecture can't run natively; "" when they can."""
+    native = {"linux": "kvm", "darwin": "hvf"}.get(sys.platform, "")
+    return _obstacle(native, native, host_platform().architecture, emit)
+
+
 def _obstacle(wanted: str, native: str, architecture: str, emit: Emit) -> str:
     """Why guests of *architecture* can't run with *wanted* here; "" when they can."""
     if not native or wanted != native:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finback.app.machine import accelerator, companion, drive, secret
+from finback.app.machine import accelerator, companion, drive, named_disks, secret
 from finback.app.machine import firmware as firmwares
 from finback.app.machine import memory as initrd_memory
 from finback.app.machine import running as machines
@@ -276,6 +276,18 @@ def note_loopback(request: Request, emit: Emit) -> None:
             "prevent that; --networking passt or isolated does, and --host-loopback says that it is intended"
         )
     )
+
+
+def note_missing_disks(request: Request, emit: Emit) -> None:
+    """Say which disks the kernel's command line or the file beside the image names, and the machine does not have."""
+    texts = [named_disks.file_beside(request.prefix)]
+    cmdline = request.part("-cmdline")
+    if not request.disk_format and cmdline.is_file():
+        texts.append(file.read(cmdline, limit=CMDLINE_LIMIT).decode("utf-8", "replace"))
+    disks = list(request.disks)
+    if request.disk_format or request.root:
+        disks.append(Disk(bus=request.bus or "virtio"))
+    named_disks.note_missing(texts, disks, emit)
 
 
 def _kernel_started(request: Request) -> dict[str, Any]:
