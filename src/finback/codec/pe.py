@@ -22,6 +22,8 @@ _HEADER_SIZE = 40
 # Initialized data that can be read.
 _DATA = 0x40000040
 _TOP = (1 << 32) - 1
+# Bytes of a section that are zero and not in the file.
+MAX_ZEROS = 16 << 20
 _SECURITY_DIRECTORY = 4
 
 
@@ -70,6 +72,8 @@ def section(image: bytes, name: str) -> bytes | None:
         if found.rstrip(b"\0") == name.encode():
             if offset + min(length, in_file) > len(image):
                 raise ValueError(f"section {name} is cut short")
+            if length > in_file + MAX_ZEROS:
+                raise ValueError(f"section {name} has {length} bytes in memory, of which {in_file} are in the file")
             return image[offset : offset + min(length, in_file)].ljust(length, b"\0")
     return None
 
