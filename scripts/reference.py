@@ -60,7 +60,9 @@ VARIABLES = {
         "FINBACK_SECURITY_MIRROR": "URL of a mirror of the security archive. Overrides `securityMirror`.",
         "FINBACK_KEYRING": "OpenPGP keyring that must have signed the archive. Overrides `keyring`.",
         "FINBACK_SUITE": "Debian suite of components. Overrides `suite`, but not `suites` of an architecture.",
-        "FINBACK_CHECK_VALID_UNTIL": "`false` accepts an archive that has expired, or is older than one seen before, with a warning. Overrides `checkValidUntil`.",
+        "FINBACK_CHECK_VALID_UNTIL": "`false` accepts an archive that has expired or is older than one "
+        "seen before, with a warning. "
+        "Overrides `checkValidUntil`.",
     },
     "Components and images": {
         "FINBACK_LIBRARY": "Folders of components, separated as in `PATH`. Overrides `library`.",
