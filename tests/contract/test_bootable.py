@@ -156,8 +156,8 @@ def test_a_sound_system_is_not_refused_and_nothing_is_said(bench: Bench) -> None
 
 def test_the_checks_are_found_by_name() -> None:
     assert set(CHECKS.names()) >= {
-        "binds", "console", "drivers", "hidden-files", "init", "memory", "mount-points", "programs", "sections",
-        "users",
+        "binds", "bound-programs", "console", "drivers", "hidden-files", "init", "memory", "mount-points", "programs",
+        "sections", "users",
     }  # fmt: skip
     assert all(CHECKS.summary(name).endswith(".") for name in CHECKS.names())
 
@@ -304,6 +304,21 @@ def test_musl_stands_for_libraries_of_glibc(bench: Bench) -> None:
     needy = program(interpreter="/lib/ld-musl-x86_64.so.1", needed=("libpthread.so.0",))
     bench.web = [executable("usr/bin/web", needy), executable("lib/ld-musl-x86_64.so.1")]
     bench.run()
+
+
+def test_a_program_of_the_machine_finds_no_libraries_in_the_container(bench: Bench) -> None:
+    needy = program(interpreter="/lib64/ld.so", needed=("libseccomp.so.2", "libc.so.6"))
+    bench.init += [executable("usr/bin/runc", needy), executable("lib64/ld.so"), executable("usr/bin/static")]
+    bench.init += [executable("usr/lib/libseccomp.so.2"), executable("usr/lib/libc.so.6")]
+    bench.settings = replace(bench.settings, binds=("/usr/bin/static:/usr/bin/static",))
+    assert bench.warnings() == []
+    bench.settings = replace(bench.settings, binds=("/usr/bin/runc:/usr/bin/runc",), sysctl={"net.core.somaxconn": "1"})
+    (found,) = bench.warnings()
+    assert (found.code, found.span) == ("F191", at("binds"))
+    assert "/lib64/ld.so, libseccomp.so.2, libc.so.6" in found.message
+    bench.events.clear()
+    bench.web += [executable("lib64/ld.so"), executable("usr/lib/libseccomp.so.2"), executable("usr/lib/libc.so.6")]
+    assert bench.warnings() == []
 
 
 def test_a_bind_has_no_source(bench: Bench) -> None:

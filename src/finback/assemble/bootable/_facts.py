@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from finback.assemble import own_files, root_image
 from finback.assemble.bootable import Subject
-from finback.assemble.bootable._program import Program, trouble
+from finback.assemble.bootable._program import Program, loaded, trouble
 from finback.assemble.bootable._view import View
 from finback.ground import canonical
 from finback.ground.digest import Digest
@@ -16,7 +16,7 @@ from finback.resolve.plan import Plan
 from finback.tree.entry import AnyEntry, Directory
 
 # Raised whenever the same question could have another answer.
-VERSION = 3
+VERSION = 4
 # Where the guest mounts a file system of its own, and where it keeps containers: what is there is made at run time.
 RUN_TIME = ("dev", "proc", "sys", "run", "tmp", "var", "mnt", "media", "containers", "images")
 
@@ -30,6 +30,10 @@ class Questions:
     """Whether something is there, or may come to be there at run time."""
     folders: tuple[str, ...] = ()
     """Whether a folder is there, or nothing that would be in the way of one."""
+    loads: tuple[str, ...] = ()
+    """What the program at a path has loaded when it starts: its interpreter's path, names of libraries."""
+    has: tuple[str, ...] = ()
+    """Whether there is something at a path, or a file of a name, which has no slash, anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Answers:
     troubles: list[list[str]] = field(default_factory=list)
     there: list[bool] = field(default_factory=list)
     free: list[bool] = field(default_factory=list)
+    loads: list[list[str]] = field(default_factory=list)
+    has: list[bool] = field(default_factory=list)
+
+
+RECORD = tuple(f.name for f in fields(Answers))
 
 
 def of_container(subject: Subject, image: Digest, questions: Questions) -> Answers:
@@ -83,7 +92,7 @@ def _own(plan: Plan) -> list[AnyEntry]:
 def _remembered(
     subject: Subject, key: Digest, questions: Questions, view: Callable[[], View], unknown: Sequence[str]
 ) -> Answers:
-    kept = subject.store.recall(key, lambda value: Answers(value["troubles"], value["there"], value["free"]))
+    kept = subject.store.recall(key, lambda value: Answers(*(value[name] for name in RECORD)))
     if kept is not None:
         return kept
     tree = view()
@@ -91,8 +100,10 @@ def _remembered(
         troubles=[trouble(tree, p) for p in questions.programs],
         there=_there(tree, questions.paths, unknown),
         free=[_free(tree, p) for p in questions.folders],
+        loads=[loaded(tree, p) for p in questions.loads],
+        has=[tree.exists(n) if "/" in n else any(tree.named(n)) for n in questions.has],
     )
-    subject.store.remember(key, {"troubles": answers.troubles, "there": answers.there, "free": answers.free})
+    subject.store.remember(key, {name: getattr(answers, name) for name in RECORD})
     return answers
 
 

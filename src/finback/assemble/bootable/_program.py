@@ -130,6 +130,21 @@ def _needs(view: View, program: Program, path: str, file: File) -> list[str]:
     return _libraries(view, path, header)
 
 
+def loaded(view: View, path: str) -> list[str]:
+    """What the program at *path* has loaded when it starts: its interpreter's path and the names of its libraries. []
+    where there is no such program, or it needs nothing.
+    """
+    file = view.find(path)
+    if not isinstance(file, File) or not file.mode & 0o111 or view.data(file, 0, 4) != elf.MAGIC:
+        return []
+    try:
+        header = elf.read(lambda offset, size: view.data(file, offset, size))
+    except ValueError:
+        return []
+    names = [posixpath.basename(name) for name in header.needed]
+    return [header.interpreter, *names] if header.interpreter else names
+
+
 def _libraries(view: View, path: str, header: elf.Elf) -> list[str]:
     musl = "musl" in header.interpreter or any(view.named("libc.so")) or any(view.named("libgcompat.so.0"))
     seen: set[str] = set()
