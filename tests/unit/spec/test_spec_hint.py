@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from finback.spec.extend import SpecFile
 from finback.spec.hint import meant
 from finback.spec.load import load_files
 from finback.spec.model import Item
+from finback.spec.schema import schema
 
 
 def problems(text: str) -> tuple[Diagnostic, ...]:
@@ -120,6 +122,7 @@ def test_habits_name_keys_that_exist() -> None:
 def test_keys_for_anchors_hold_anything() -> None:
     text = "x-env: &env [A=1]\nx-any: {a: [{b: ~}], services: 5}\nservices: [{name: a, image: b, env: *env}]"
     assert load_files((Source("t.yml", text),)).spec.services[0].env == ("A=1",)  # type: ignore[index]
+    jsonschema.Draft202012Validator(schema()).validate({"x-any": {"a": [None]}, "services": []})
     # Below the root they are keys like others.
     assert [d.code for d in problems("services: [{name: a, image: b, x-env: [A=1]}]")] == ["F004"]
 
