@@ -110,8 +110,12 @@ def _remove_abandoned(path: Path) -> None:
 
 @contextmanager
 def _folder_locked(folder: Path, how: int) -> Iterator[bool]:
-    """Hold a lock on *folder*; whether there is one."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Hold a lock on *folder*; whether there is one. A folder that this user may write but not read has none."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
     try:
         try:
             fcntl.flock(handle, how)
@@ -125,14 +129,13 @@ def _folder_locked(folder: Path, how: int) -> Iterator[bool]:
 
 @contextmanager
 def _all_locked(folders: Iterable[Path]) -> Iterator[None]:
-    handles = []
+    handles: list[int] = []
     try:
         # In one order for all processes, so that none waits for another that waits for it.
         for folder in sorted(folders):
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            handles.append(handle)
             with suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                handles.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+                fcntl.flock(handles[-1], fcntl.LOCK_EX)
         yield
     finally:
         for handle in handles:
