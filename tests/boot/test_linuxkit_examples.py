@@ -299,6 +299,8 @@ onboot:
     image: alpine:3.21
     net: host
     pid: host
+    capabilities:
+      - all
     binds:
       - /check.sh:/check.sh
       - /etc:/host-etc
@@ -337,7 +339,7 @@ def run_to_the_end(folder: Path, text: str, check: str) -> str:
     """What the console shows of a machine of LinuxKit's file *text*, untouched, which powers itself off."""
     (folder / "test.yml").write_text(text)
     (folder / "check.sh").write_text(check)
-    env = {**os.environ, "XDG_CACHE_HOME": CACHE}
+    env = {**os.environ, "XDG_CACHE_HOME": CACHE, "XDG_STATE_HOME": str(folder / "state")}
     tool = [sys.executable, "-m", "finback"]
     for command in (["build", "--library", "--format", "kernel+initrd", "test.yml"], ["run", "--mem", "1024", "test"]):
         done = subprocess.run(
@@ -436,7 +438,7 @@ DIALOGUE = (
 
 def test_the_password_of_getty_shadow_lets_in_on_the_console(tmp_path: Path) -> None:
     (tmp_path / "test.yml").write_text(GETTY)
-    env = {**os.environ, "XDG_CACHE_HOME": CACHE}
+    env = {**os.environ, "XDG_CACHE_HOME": CACHE, "XDG_STATE_HOME": str(tmp_path / "state")}
     tool = [sys.executable, "-m", "finback"]
     command = [*tool, "build", "--library", "--format", "kernel+initrd", "test.yml"]
     subprocess.run(command, cwd=tmp_path, env=env, check=True, timeout=900)
