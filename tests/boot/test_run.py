@@ -47,7 +47,7 @@ onboot:
 # In the machine: more events than are kept, and then nothing but these of one service.
 FLOOD = """
 line='{"uptime": 1, "stage": "service", "name": "noise", "event": "started", "status": 0}'
-yes "$line" | head -c 12000000 1<>/run/finback/events >/run/finback/events
+yes "$line" | head -n 140000 1<>/run/finback/events >/run/finback/events
 """
 
 pytestmark = [
