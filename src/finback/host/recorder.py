@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,11 @@ EVENTS_LIMIT = 4 << 20
 EVENTS_KEPT = 1 << 20
 SUMMARY_LIMIT = 256 << 10
 PIECE = 256 << 10
+# By then QEMU has opened the pipes.
+OPEN_SECONDS = 60.0
+INTERVAL = 0.05
+# A value, so that the type checker reads the code for every system.
+SYSTEM: str = sys.platform
 
 
 def last_lines(data: bytes) -> bytes:
@@ -68,7 +74,8 @@ def record(pipes: dict[int, Journal]) -> None:
     """Copy from each file descriptor to its journal until it is closed at the other end, or SIGTERM comes."""
     stop, wake = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.close(wake))
-    left = set(pipes)
+    left, silent = set(pipes), set(pipes)
+    first = time.monotonic() + OPEN_SECONDS
     with selectors.DefaultSelector() as selector:
         for descriptor in (stop, *pipes):
             selector.register(descriptor, selectors.EVENT_READ)
@@ -80,7 +87,11 @@ def record(pipes: dict[int, Journal]) -> None:
                 except BlockingIOError:
                     continue
                 if piece:
+                    silent.discard(descriptor)
                     pipes[descriptor].append(piece)
+                elif descriptor in silent and SYSTEM != "linux" and time.monotonic() < first:
+                    # Elsewhere a pipe reads as ended before its other end was opened at all.
+                    time.sleep(INTERVAL)
                 else:
                     left.discard(descriptor)
                     selector.unregister(descriptor)
