@@ -395,7 +395,7 @@ files:
 CHECK_LOGS = """\
 #!/bin/sh
 for i in $(seq 1 120); do
-	if [ -e /var/log/fill-the-logs.out.log.0 ] && grep -q "Linux version" /var/log/kmsg.log*; then
+	if [ -e /var/log/fill-the-logs.out.log.0 ] && grep -Eq "kmsg \\([0-9]+\\) - " /var/log/kmsg.log*; then
 		printf "logwrite test suite PASSED\\n" > /dev/console
 		/sbin/poweroff -f
 	fi
