@@ -234,6 +234,8 @@ def test_the_bundle_is_linuxkits_and_ours(tmp_path: Path) -> None:
     assert theirs["root"] == {"path": "rootfs"}
     assert ours["root"] == {"path": "/containers/services/web/rootfs"}
     assert ours["hooks"]["createRuntime"][0]["args"] == ["attach", "/containers/services/web"]
+    # The supervision that starts ours is exempt from the out-of-memory killer; what it starts is not.
+    assert ours["process"].pop("oomScoreAdj") == 0
     assert {k: v for k, v in ours.items() if k not in ("root", "hooks")} == {
         k: v for k, v in theirs.items() if k != "root"
     }
