@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all fuzz bench lint pictures site setup system update-dependencies clean
+.PHONY: demo test test-all test-rest test-guest test-formats test-linuxkit test-library fuzz bench lint pictures site setup system update-dependencies clean
 
 demo: setup
 	$(BIN)/python scripts/demo.py
@@ -15,8 +15,23 @@ demo: setup
 test: setup
 	$(PYTEST) -m "not slow" -n 2 --dist loadgroup
 
-test-all: setup
-	$(PYTEST) -n 2 --dist loadgroup
+# All tests, the slow ones too, in parts that each end within an hour on two processors.
+test-all: test-rest test-guest test-formats test-linuxkit test-library
+
+FORMATS  := $(wildcard tests/boot/test_*formats*.py tests/boot/test_boot_*.py tests/boot/test_*image*.py \
+	tests/boot/test_packages_*.py tests/boot/test_architectures.py)
+LINUXKIT := $(wildcard tests/boot/test_linuxkit*.py tests/boot/test_storage_tools.py)
+LIBRARY  := $(wildcard tests/boot/test_components.py tests/boot/test_assemblies*.py tests/tools/test_component_builds.py \
+	tests/tools/test_library.py)
+GUEST    := $(filter-out $(FORMATS) $(LINUXKIT) $(LIBRARY),$(wildcard tests/boot/test_*.py))
+ALONE    := $(FORMATS) $(LINUXKIT) $(LIBRARY) $(GUEST)
+
+test-formats test-linuxkit test-library test-guest: setup
+	$(PYTEST) -n 2 --dist loadgroup $($(shell echo $(@:test-%=%) | tr a-z A-Z))
+
+# What boots nothing, or is part of `make test` anyway.
+test-rest: setup
+	$(PYTEST) -n 2 --dist loadgroup $(ALONE:%=--ignore=%)
 
 # Ten minutes, and about a million inputs that no run before has had. `make test` has ten thousand that are always the same.
 fuzz: setup
