@@ -42,7 +42,7 @@ kernel: {image: finback/kernel, cmdline: console=ttyS0}
 init: [finback/init]
 onboot:
   - {name: talk, image: finback/busybox, command: [sh, -c, "echo first; sleep 6; echo second; printf third"]}
-  - {name: bad, image: finback/busybox, command: [sh, -c, "exit 3"], onFailure: halt}
+  - {name: bad, image: finback/busybox, command: [sh, -c, "exit 3"], onFailure: reboot}
 """
 # In the machine: more events than are kept, and then nothing but these of one service.
 FLOOD = """
@@ -103,7 +103,7 @@ def test_a_step_is_heard_while_it_runs_and_a_failed_boot_is_no_success(finback: 
     (tmp_path / "bad.yml").write_text(FAILING)
     built = finback("build", "bad.yml")
     assert built.returncode == 0, built.stderr
-    argv = [sys.executable, "-m", "finback", "run", "--accel", "tcg", "--mem", "256", "bad"]
+    argv = [sys.executable, "-m", "finback", "run", "--accel", "tcg", "--mem", "256", "--no-reboot", "bad"]
     seen: dict[str, float] = {}
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
         assert child.stdout is not None
