@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finback.cli import _streams
+from finback.cli import _streams, table
 from finback.cli.options import _platform, open_workspace
 
 if TYPE_CHECKING:
     from finback.app.cache.upkeep import Collected
 
+# What people read in place of the kinds that `cache du --json` has.
+_KINDS = {"work": "results of builds", "unnamed": "without a name", "temporary": "temporary files"}
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -25,7 +27,6 @@ def listing(ctx: click.Context, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from finback.app.cache import upkeep as cache
-    from finback.cli import table
 
     with open_workspace(ctx) as workspace:
         named = cache.listing(workspace)
@@ -33,7 +34,7 @@ def listing(ctx: click.Context, as_json: bool) -> None:
         {
             "name": n.name,
             "platforms": list(n.platforms) if as_json else " ".join(n.platforms),
-            "size": n.size if as_json else _size(n.size),
+            "size": n.size if as_json else table.size(n.size),
             "used": datetime.fromtimestamp(n.used, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if n.used else "",
             "digest": str(n.digest),
         }
@@ -82,18 +83,17 @@ def clean(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def usage(ctx: click.Context, as_json: bool) -> None:
-    """Show what takes the space."""
+    """Show what takes the space. What was unused for a day is removed by `cache gc`, except images with names."""
     from finback.app.cache import upkeep as cache
-    from finback.cli import table
 
     with open_workspace(ctx) as workspace:
         kinds = cache.usage(workspace)
     rows = [
         {
-            "kind": k.kind,
+            "kind": k.kind if as_json else _KINDS.get(k.kind, k.kind),
             "count": k.count if as_json else k.count or "",
-            "size": k.size if as_json else _size(k.size),
-            "idle": k.reclaimable if as_json else _size(k.reclaimable),
+            "size": k.size if as_json else table.size(k.size),
+            "idle" if as_json else "unused": k.reclaimable if as_json else table.size(k.reclaimable),
         }
         for k in kinds
     ]
@@ -129,19 +129,26 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             _streams.result(f"gone, name removed: {name}")
         for name in found.incomplete:
             _streams.result(f"incomplete: {name}: pull or import it again")
-        _streams.result(f"{found.blobs} blobs, {_size(found.size)}: {len(found.damaged)} damaged")
+        _streams.result(f"{found.blobs} blobs, {table.size(found.size)}: {len(found.damaged)} damaged")
     ctx.exit(4 if found.damaged or found.index or found.names else 0)
 
 
 @click.command("import")
 @click.argument("source", metavar="FILE|FOLDER|-")
+@click.option("--name", default="", metavar="IMAGE", help="What the images are: the layout's names are tags of it.")
 @click.pass_context
-def take(ctx: click.Context, source: str) -> None:
-    """Take the images of an OCI layout into the store, under the names that they have there."""
+def take(ctx: click.Context, source: str, name: str) -> None:
+    """Take the images of an OCI layout into the store, under the names that they have there.
+
+    \b
+    finback cache import images.tar
+    finback cache import --name registry.example.com/app app.tar    where the layout has tags alone
+    """  # noqa: D301
     from finback.app.cache import transfer as cache_transfer
 
+    given = sys.stdin.buffer if source == "-" else Path(source)
     with open_workspace(ctx) as workspace:
-        for imported in cache_transfer.take(sys.stdin.buffer if source == "-" else Path(source), workspace):
+        for imported in cache_transfer.take(given, workspace, name):
             _streams.result(f"{imported.name}  {imported.digest}")
 
 
@@ -182,12 +189,8 @@ def _say(done: Collected) -> None:
     for name in done.names:
         _streams.result(f"removed: {name}")
     _streams.result(
-        f"{done.blobs} blobs and {done.records} records removed, {_size(done.size)}; {_size(done.left)} left"
+        f"{done.blobs} blobs and {done.records} records removed, {table.size(done.size)}; {table.size(done.left)} left"
     )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _bytes(text: str) -> int:

@@ -79,7 +79,7 @@ def COMMAND(  # noqa: N802
     rows = [{"path": str(a.path), "size": a.size, "role": a.role, "format": a.format, "memory": a.memory} for a in made]
     if not as_json:
         rows = [
-            {**r, "size": f"{a.size / 1e6:.1f} MB", "memory": f"{a.memory} MiB" if a.memory else ""}
+            {**r, "size": table.size(a.size), "memory": f"{a.memory} MiB" if a.memory else ""}
             for r, a in zip(rows, made, strict=True)
         ]
     table.show(rows, as_json=as_json)

@@ -71,7 +71,7 @@ def build(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], as_
             "name": b.name,
             "platform": str(b.platform),
             "version": b.version,
-            "size": b.size if as_json else f"{b.size / 1e6:.1f} MB",
+            "size": b.size if as_json else table.size(b.size),
             "packages": b.packages,
             "digest": str(b.digest),
         }

@@ -129,7 +129,7 @@ def push(
         {
             "reference": p.reference,
             "platforms": list(p.platforms) if as_json else ",".join(x.rpartition("/")[2] for x in p.platforms),
-            "size": p.size if as_json else f"{p.size / 1e6:.1f} MB",
+            "size": p.size if as_json else table.size(p.size),
             "digest": p.digest,
         }
         for p in done
@@ -192,7 +192,7 @@ def measure(ctx: click.Context, names: tuple[str, ...], arch: tuple[str, ...], r
         for job, found in measuring(names, platforms_of(arch), workspace, keep=record):
             row = {"name": job.name, "platform": str(job.platform)}
             people = {
-                "size": f"{found.size / 1e6:.1f} MB",
+                "size": table.size(found.size),
                 "apt": f"{found.closure_size / 1e6:.0f} MB",
                 "files": found.files,
                 "programs": found.programs,

@@ -36,6 +36,6 @@ def COMMAND(ctx: click.Context, reference: str, arch: str | None, folder: Path, 
         body = {"reference": pulled.reference, "digest": str(pulled.digest), "files": rows}
         table.show([body], as_json=True)
     elif sizes:
-        table.show([{"path": p, "size": f"{s / 1e6:.1f} MB"} for p, s in sizes.items()], as_json=False)
+        table.show([{"path": p, "size": table.size(s)} for p, s in sizes.items()], as_json=False)
     else:
         _streams.note(f"{pulled.reference} is in the store: {pulled.digest}")

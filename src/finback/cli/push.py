@@ -46,5 +46,5 @@ def registry(
     )
     with open_workspace(ctx) as workspace:
         pushed = push_artifacts(request, workspace)
-    size = pushed.size if as_json else f"{pushed.size / 1e6:.1f} MB"
+    size = pushed.size if as_json else table.size(pushed.size)
     table.show([{"reference": pushed.reference, "digest": str(pushed.digest), "size": size}], as_json=as_json)

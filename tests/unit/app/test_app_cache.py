@@ -218,6 +218,21 @@ def test_what_was_imported_needs_no_registry(tag: str, tmp_path: Path, store: St
     assert store.tagged(f"localhost:9/web{tag or ':latest'}") is None
 
 
+def test_tags_of_a_layout_belong_to_the_image_that_is_named(tmp_path: Path, store: Store, workspace: Workspace) -> None:
+    layout = Layout()
+    for tag in ("1.0", "latest"):
+        annotations = {"org.opencontainers.image.ref.name": tag}
+        layout.index.append({**layout.image(f"a{tag}", "amd64", "gzip"), "annotations": annotations})
+    layout.index.append(layout.image("b", "amd64", "gzip"))
+    folder = layout.write(tmp_path / "in")
+    with pytest.raises(FinbackError, match="without a name"):
+        cache_transfer.take(folder, workspace)
+    layout.index.pop()
+    found = cache_transfer.take(layout.write(tmp_path / "tags"), workspace, "registry.example.com/app")
+    assert [i.name for i in found] == ["registry.example.com/app:1.0", "registry.example.com/app:latest"]
+    assert store.tagged("registry.example.com/app:1.0") is not None
+
+
 def test_images_are_imported_and_exported(tmp_path: Path, store: Store, workspace: Workspace) -> None:
     layout = Layout()
     listed = {"schemaVersion": 2, "manifests": [layout.image("a", "amd64", "gzip"), layout.image("r", "arm64", "zstd")]}

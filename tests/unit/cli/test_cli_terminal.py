@@ -117,7 +117,9 @@ def test_a_build(system: Path, columns: int) -> None:
     assert not re.search("[⠀-⣿━]", text), seen.lines
     # Nothing follows the table, and the table stands by itself.
     if columns >= 80:
-        assert seen.lines[-2:] == ["PATH     SIZE    ROLE    FORMAT  MEMORY", "web.tar  0.0 MB  rootfs  tar"]
+        size = f"{(system / 'web.tar').stat().st_size / 1e3:.1f} kB"
+        head = f"PATH     {'SIZE'.ljust(len(size))}  ROLE    FORMAT  MEMORY"
+        assert seen.lines[-2:] == [head, f"web.tar  {size}  rootfs  tar"]
     assert seen.raw.rstrip().endswith(b"rootfs  tar" if columns >= 40 else b"FORMAT  tar")
 
 

@@ -7,6 +7,7 @@ Source: compat 3.8; OCI image specification 1.1, image-layout.md; Docker image s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,10 @@ class Imported:
     digest: Digest
 
 
-def take(source: Path | BinaryIO, workspace: Workspace) -> tuple[Imported, ...]:
+def take(source: Path | BinaryIO, workspace: Workspace, repository: str = "") -> tuple[Imported, ...]:
     """Take every image of an OCI layout, for all platforms that it has, from a folder, an archive or a stream.
+
+    Their names are those in the layout. Tools often write a tag alone there; *repository* is what such tags are of.
 
     Raises:
         FinbackError: F182 an image has no name, or there is none; F185 it is no layout; as `layout.copy_all`.
@@ -50,7 +53,7 @@ def take(source: Path | BinaryIO, workspace: Workspace) -> tuple[Imported, ...]:
         with store.scratch() as scratch:
             path = scratch / "input"
             _spool(source, path)
-            return take(path, workspace)
+            return take(path, workspace, repository)
     with files.opened(source, store) as found:
         if not layout.is_layout(found):
             raise error(
@@ -59,7 +62,7 @@ def take(source: Path | BinaryIO, workspace: Workspace) -> tuple[Imported, ...]:
                 help="name one, such as `skopeo copy` writes with oci-archive:, or use docker-archive:PATH in a spec",
             )
         entries = layout.entries(found)
-        names = [_name(entry, found.label) for entry in entries]
+        names = [_name(entry, found.label, repository) for entry in entries]
         for entry, name in zip(entries, names, strict=True):
             layout.copy_all(found, entry, store)
             about = {k: v for k, v in entry.annotations.items() if k != REF_NAME}
@@ -77,17 +80,21 @@ def _spool(source: BinaryIO, path: Path) -> None:
             out.write(chunk)
 
 
-def _name(entry: Descriptor, label: str) -> str:
-    """The expanded name of an entry; a bare word, which may be a tag alone, counts only where there is nothing else."""
+def _name(entry: Descriptor, label: str, repository: str) -> str:
+    """The expanded name of an entry. A word by itself is a tag where *repository* is given, and else a name.
+
+    Source: OCI image specification 1.1, annotations.md, `org.opencontainers.image.ref.name`.
+    """
+    if repository:
+        tag = re.split("[:/]", entry.annotations.get(REF_NAME, "latest"))[-1]
+        return str(Reference.parse(f"{repository}:{tag}"))
     for key in (IMAGE_NAME, REF_NAME):
         if key in entry.annotations:
             try:
                 return str(Reference.parse(entry.annotations[key]))
             except FinbackError:
                 continue
-    raise error(
-        "F182", f"{label} has an image without a name ({entry.digest})", help="give it one when you make the layout"
-    )
+    raise error("F182", f"{label} has an image without a name ({entry.digest})", help="say what it is: --name IMAGE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
