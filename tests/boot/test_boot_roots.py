@@ -35,6 +35,18 @@ STEP = """
         busybox awk '$2 == "/machine" { print "root is", $3, substr($4, 1, 2) }' /proc/self/mounts
         busybox touch /machine/etc/written 2>/dev/null || echo "root is not written"
         busybox touch /machine/run/written /written && echo "run and container are written"
+  - name: places
+    image: finback/busybox
+    readonly: true
+    binds: ["/proc/version:/lacks/a/file", "/etc:/lacks/folder"]
+    tmpfs: [/lacks/memory]
+    cwd: /lacks/work
+    command:
+      - /bin/sh
+      - -c
+      - |
+        read -r kind rest </lacks/a/file && [ -d /lacks/folder/finback ] && busybox touch /lacks/memory/written &&
+          ! busybox touch /lacks/work/written && echo "$kind is seen from $(pwd)"
 """
 
 
@@ -90,6 +102,7 @@ def test_nginx_answers_from_a_root_on_a_disk(kind: str, root: str, tmp_path: Pat
     assert f"root is {kind} ro" in console
     assert "root is not written" in console
     assert "run and container are written" in console
+    assert "Linux is seen from /lacks/work" in console
     assert "FAILED" not in console
 
 

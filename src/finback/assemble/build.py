@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from finback.assemble import kernel as kernels
-from finback.assemble import own_files, root_image, seccomp, user, volumes
+from finback.assemble import mount_point, own_files, root_image, seccomp, user, volumes
 from finback.assemble.bundle import bundle
 from finback.assemble.shape import Shape, of_image
 from finback.assemble.system import ImagePart, OwnPart, Part, System
@@ -118,7 +118,12 @@ def _bundles(plan: Plan, known: set[str], store: Store) -> list[Part]:
         digest = _digest(container.image)
         complete = replace(container, settings=user.settled(container, digest, store))
         made = bundle(
-            complete, image_path(digest), places, plan.epoch, seccomp.profile(container, plan.platform, store)
+            complete,
+            image_path(digest),
+            places,
+            plan.epoch,
+            seccomp.profile(container, plan.platform, store),
+            mount_point.missing(complete, digest, places, store),
         )
         fresh = [e for e in made if e.path not in known]
         location = f"{container.section}[{container.index}]"

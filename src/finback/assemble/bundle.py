@@ -5,9 +5,11 @@ Source: compat 2.6 and 2.7; docs/decisions/0005-two-bundles.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from finback.assemble import mount_point
 from finback.assemble import runtime as actions
+from finback.assemble.mount_point import MountPoint
 from finback.assemble.oci_config import config, encode
 from finback.assemble.prepare import prepare
 from finback.assemble.root_image import below
@@ -22,10 +24,12 @@ def bundle(
     volumes: Mapping[str, str],
     epoch: int,
     seccomp: Mapping[str, object] | None = None,
+    points: Sequence[MountPoint] = (),
 ) -> tuple[AnyEntry, ...]:
     """The entries of the bundle: *image* is the absolute path of its tree in the machine, *seccomp* the profile."""
     folder = container.directory
     around = actions.runtime(container, image, volumes)
+    ours = {**around, "mounts": mount_point.layered(around["mounts"], container, image)} if points else around
     hooks: dict[str, list[dict[str, object]]] = {}
     if actions.needs_attaching(around):
         hooks["createRuntime"] = [_hook("attach", f"/{folder}")]
@@ -34,7 +38,7 @@ def bundle(
     texts = {
         "config.json": encode(config(container, volumes, seccomp=seccomp)),
         "runtime.json": encode(around),
-        "prepare": prepare(container, around).encode("utf-8", "surrogateescape"),
+        "prepare": prepare(container, ours, points).encode("utf-8", "surrogateescape"),
         # What starts it is exempt from being killed when memory is used up; the container is not.
         "bundle/config.json": encode(config(container, volumes, f"/{folder}/rootfs", hooks, seccomp, oom_score_adj=0)),
     }

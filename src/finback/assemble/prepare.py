@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finback.assemble import supervise
+from finback.assemble import mount_point, supervise
+from finback.assemble.mount_point import MountPoint
 from finback.assemble.oci_config import SELF_NAMED
+from finback.assemble.runtime import is_bind
 from finback.resolve.plan import Container
 from finback.spec.model import IDMapping
 
@@ -41,11 +43,12 @@ name_peer() {
 }"""
 
 
-def prepare(container: Container, value: Mapping[str, Any]) -> str:
-    """The fragment for the container's `runtime.json` *value*."""
+def prepare(container: Container, value: Mapping[str, Any], points: Sequence[MountPoint] = ()) -> str:
+    """The fragment for the container's `runtime.json` *value*; *points* are the mount points that its root lacks."""
     bundle = "/" + container.directory
     root = f"{bundle}/rootfs"
-    steps = _mount_steps(value["mounts"], root)
+    steps = [_command("make_points", mount_point.folder(container), *_pairs(points))] if points else []
+    steps += _mount_steps(value["mounts"], root)
     made = [_inside(d, root) for d in value["mkdir"]] + [f"{CGROUPS}/{c.strip('/')}" for c in value["cgroups"]]
     if made:
         steps.append(_command("mkdir", "-p", *made))
@@ -66,6 +69,10 @@ def prepare(container: Container, value: Mapping[str, Any]) -> str:
 def _function(name: str, steps: list[str], joint: str) -> list[str]:
     body = [f"\t{s}{joint}" for s in steps[:-1]] + [f"\t{s}" for s in steps[-1:]]
     return [f"{name}() {{", *(body or ["\t:"]), "}"]
+
+
+def _pairs(points: Sequence[MountPoint]) -> list[str]:
+    return [word for point in points for word in (point.source, point.path)]
 
 
 def _mount_steps(mounts: list[Mapping[str, Any]], root: str) -> list[str]:
@@ -94,7 +101,7 @@ def _mounting(mount: Mapping[str, Any], options: list[str], destination: str) ->
     if _remounts(mount):
         kept = [o for o in options if o in ("remount", "bind")]
         steps = [_command("mount", "-o", ",".join([*kept, *rest]), destination)] if rest else []
-    elif mount.get("type") == "bind" or "bind" in options or "rbind" in options:
+    elif is_bind(mount):
         steps = [_command("mount", "--rbind" if "rbind" in options else "--bind", source, destination)]
         # A bind takes its flags only when it is mounted anew.
         if any(o != "rw" for o in rest):

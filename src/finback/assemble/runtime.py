@@ -51,6 +51,11 @@ def needs_attaching(value: Mapping[str, Any]) -> bool:
     return bool(value["interfaces"]) or any(value["bindNS"].values())
 
 
+def is_bind(mount: Mapping[str, Any]) -> bool:
+    """Whether *mount*, of a configuration or of `runtime.json`, shows what is at its source."""
+    return mount.get("type") == "bind" or not {"bind", "rbind"}.isdisjoint(mount.get("options", ()))
+
+
 def _mount(mount: Mount, volumes: Mapping[str, str]) -> dict[str, Any]:
     """A mount as it is given: nothing is filled in but the place of a volume."""
     source = volumes.get(mount.source or "", mount.source) if mount.type == "bind" else mount.source

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from finback.assemble import own_files, root_image
 from finback.assemble.bootable import Subject
 from finback.assemble.bootable._program import Program, loaded, trouble
-from finback.assemble.bootable._view import View
+from finback.assemble.view import View
 from finback.ground import canonical
 from finback.ground.digest import Digest
 from finback.oci import flatten

@@ -12,7 +12,7 @@ import difflib
 import posixpath
 from dataclasses import dataclass, replace
 
-from finback.assemble.bootable._view import View
+from finback.assemble.view import View
 from finback.codec import elf
 from finback.ground.platform import Platform
 from finback.oci.configuration import DEFAULT_PATH
