@@ -27,7 +27,7 @@ from finback.spec.model import Settings, Spec
 GUEST = Path(__file__).resolve().parents[2] / "components/init/rootfs/usr/lib/finback"
 RUNTIME = """\
 #!/bin/sh
-# {root}: run [--preserve-fds N] --bundle B NAME; exec NAME COMMAND; kill NAME SIGNAL; delete -f NAME
+# {root}: run [--preserve-fds N] --bundle B NAME; exec OPTIONS NAME COMMAND; kill NAME SIGNAL; delete -f NAME
 case $1 in
 run)
 	shift
@@ -37,8 +37,16 @@ run)
 	exec /bin/sh "$2/program"
 	;;
 exec)
-	[ "$2" != --pid-file ] || {{ echo $$ >"$3"; shift 2; }}
-	shift 2
+	shift
+	while :; do
+		case $1 in
+		--pid-file) echo $$ >"$2"; shift 2 ;;
+		--cwd) shift 2 ;;
+		--no-new-privs) shift ;;
+		*) break ;;
+		esac
+	done
+	shift
 	exec "$@"
 	;;
 kill)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,7 @@ class Bench:
     """A folder, with the image to copy as a layout, and storage of Podman's and Buildah's own."""
 
     folder: Path
+    run_folder: Path
 
     @property
     def source(self) -> str:
@@ -74,7 +77,7 @@ class Bench:
         self.run("skopeo", "--insecure-policy", "copy", "-q", *words)
 
     def stored(self, program: str, *words: str) -> str:
-        storage = ("--root", f"{self.folder}/storage", "--runroot", f"{self.folder}/run", "--storage-driver", "vfs")
+        storage = ("--root", f"{self.folder}/storage", "--runroot", str(self.run_folder), "--storage-driver", "vfs")
         return self.run(program, *storage, *words)
 
     def podman(self, *words: str) -> str:
@@ -90,7 +93,7 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("tools")
     layout = Layout()
     layout.named("one", put(layout))
@@ -98,7 +101,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     layout.named("both", layout.put(both, INDEX))
     layout.write(folder / "source")
     (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    return Bench(folder)
+    # Podman takes no folder for this whose path has more than 50 characters.
+    with tempfile.TemporaryDirectory(prefix="run", dir="/tmp") as short:
+        yield Bench(folder, Path(short))
 
 
 def taken(bench: Bench, store: Store, place: str, name: str = "", architecture: str = "amd64") -> Digest:

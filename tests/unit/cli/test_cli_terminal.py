@@ -57,6 +57,13 @@ shown.close()
 """
 
 
+NO_SIGNAL_IGNORED = """\
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     status: int
@@ -76,6 +83,8 @@ def on_terminal(
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     out = stdout.open("wb") if stdout else slave
     err = stderr.open("wb") if stderr else slave
+    # A test run under nohup ignores SIGHUP, and so would what it starts.
+    argv = [sys.executable, "-c", NO_SIGNAL_IGNORED, *argv]
     with subprocess.Popen(argv, stdin=slave, stdout=out, stderr=err, env=surroundings, start_new_session=True) as child:
         os.close(slave)
         raw = b""
