@@ -8,8 +8,10 @@ import pytest
 from test_formats import make_plan
 
 from finback.assemble import build as assembling
+from finback.assemble import conflict
 from finback.assemble.system import OwnPart
 from finback.host.store import Store
+from finback.resolve.plan import FilePlan
 from finback.tree.content import Inline
 from finback.tree.entry import File
 
@@ -36,3 +38,19 @@ def test_a_file_that_names_linuxkits_init_gets_its_welcome_line(store: Store, na
 @pytest.mark.parametrize("name", ["", "docker.io/linuxkit/runc:1", "docker.io/example/init:1"])
 def test_others_get_none(store: Store, name: str) -> None:
     assert issue(store, name) == []
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_file_may_take_its_place(store: Store, link: bool) -> None:
+    """LinuxKit's users give their machines another welcome with `files`."""
+    plan = make_plan(store)
+    mine = FilePlan(index=0, path="etc/issue", symlink="/run/issue", mode=0o777)
+    if not link:
+        mine = FilePlan(index=0, path="etc/issue", content=store.put(b"mine"), size=4, mode=0o644)
+    init = tuple(replace(pin, substitutes="docker.io/linuxkit/init:1") for pin in plan.init)
+    system = assembling.build(replace(plan, init=init, files=(mine,)), store)
+    assert list(conflict.findings(system, store)) == []
+    owners = [
+        p.location for p in system.parts if isinstance(p, OwnPart) and any(e.path == "etc/issue" for e in p.entries)
+    ]
+    assert owners == ["issue", "files[0]"]

@@ -159,11 +159,11 @@ def _files(plan: Plan, root: Shape, known: set[str]) -> list[Part]:
 
 def _issue(plan: Plan, root: Shape) -> list[Part]:
     """What LinuxKit's init shows on the consoles, where the file names that one and another image answers it. It comes
-    before the images, whose own /etc/issue wins. Source: compat, tools 1.
+    before the images and `files`, whose own /etc/issue wins. Source: compat, tools 1.
     """
     for pin in plan.init:
         if pin.substitutes and located.parse(pin.substitutes).familiar_name == LINUXKIT_INIT:
             made = File(path=root.place("etc/issue"), content=Inline(ISSUE), mtime=plan.epoch)
             entries = tuple(own_files.with_parents([made], set(), plan.epoch))
-            return [OwnPart(source=FILES, location="issue", entries=entries, origin=pin.origin)]
+            return [OwnPart(source=FILES, location="issue", entries=entries, origin=pin.origin, replaceable=True)]
     return []

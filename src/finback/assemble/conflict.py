@@ -50,7 +50,7 @@ def findings(system: System, store: Store) -> Iterator[Diagnostic]:
                 owner=owner,
                 span=part.origin.span,
                 target=entry.target if isinstance(entry, Symlink) else "",
-                fixed=not spec_file,
+                fixed=not spec_file and not part.replaceable,
             )
             clash = overlay.put(placed)
             if clash is not None:

@@ -43,6 +43,8 @@ class OwnPart:
     location: str
     entries: tuple[AnyEntry, ...]
     origin: Origin = origin()
+    replaceable: bool = False
+    """Images and `files` may have another file in the place of one of these."""
 
 
 Part = ImagePart | OwnPart

@@ -118,16 +118,20 @@ def COMMAND(ctx: click.Context, /, **given: Any) -> None:  # noqa: N802
         if given["dry_run"]:
             _streams.result(run.command(request, workspace.emit).quoted())
             return
-        run.note_loopback(request, workspace.emit)
-        run.note_missing_disks(request, workspace.emit)
+
+        def ready() -> None:
+            run.note_loopback(request, workspace.emit)
+            run.note_missing_disks(request, workspace.emit)
+            if not request.detach:
+                _say_how_to_leave()
+
         if request.detach:
-            machine = run.start(request, workspace.emit)
+            machine = run.start(request, workspace.emit, ready)
             _streams.note(f"{machine.name} runs (process {machine.pid})")
             name = f"--state {shlex.quote(str(request.state))}" if request.state else machine.name
             _streams.note(f"  its console   {machine.console}\n  to stop it    finback stop {name}")
             return
-        _say_how_to_leave()
-        status, machine = run.attend(request, workspace.emit)
+        status, machine = run.attend(request, workspace.emit, ready)
     failed = _show_causes(machine, given["prefix"])
     if given["timeline"]:
         from finback.app.machine.timeline import draw

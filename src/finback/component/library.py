@@ -11,6 +11,7 @@ from typing import Any
 
 from finback.component.definition import Definition, Keep
 from finback.component.glob import parted, pattern
+from finback.component.unanswered import remark
 from finback.debian.relation import restricted
 from finback.ground import canonical
 from finback.ground.diagnostic import Diagnostic, FinbackError, error
@@ -123,6 +124,11 @@ class Library:
         if familiar.startswith("finback/"):
             return None
         return self._answers.get(familiar)
+
+    def unanswered(self, name: str) -> str:
+        """Why no component can stand in for an image of LinuxKit's, and what to do instead; "" of other names."""
+        familiar = name.removeprefix("docker.io/")
+        return remark(familiar, self._answers) if familiar not in self._answers else ""
 
     @cached_property
     def _paths(self) -> dict[str, Path]:

@@ -429,7 +429,11 @@ def _by_cause(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
 def _with_places(same: list[Diagnostic]) -> Diagnostic:
     first = same[0]
     places = list(dict.fromkeys(str(d.span) for d in same[1:] if d.span is not None and d.span != first.span))
-    return replace(first, notes=(*first.notes, f"the same holds for {', '.join(places)}")) if places else first
+    # What is said of one image alone, such as why no component answers it, is said of each.
+    notes = list(dict.fromkeys(note for d in same for note in d.notes))
+    if places:
+        notes.append(f"the same holds for {', '.join(places)}")
+    return replace(first, notes=tuple(notes))
 
 
 def _copied(top: FilePlan, found: Copied, *, given: bool) -> FilePlan:

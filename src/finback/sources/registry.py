@@ -94,9 +94,12 @@ class RegistryCatalogue:
 
     def _advised(self, diagnostic: Diagnostic, reference: Reference, wanted: Wanted) -> Diagnostic:
         """What went wrong, with the place that asked, and whether the library could do instead."""
-        answer = self._around.library.answering(reference.name)
+        library = self._around.library
+        answer = library.answering(reference.name)
         advice = f"\nor use --library to let component finback/{answer} answer it" if answer else ""
-        return replace(diagnostic, span=diagnostic.span or wanted.span, help=diagnostic.help + advice)
+        lacking = library.unanswered(reference.name)
+        notes = (*diagnostic.notes, lacking) if lacking else diagnostic.notes
+        return replace(diagnostic, span=diagnostic.span or wanted.span, help=diagnostic.help + advice, notes=notes)
 
 
 def _open(surroundings: Surroundings) -> RegistryCatalogue:

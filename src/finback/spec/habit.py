@@ -1,8 +1,8 @@
-"""Words of other tools, and what stands for them here: Compose, Kubernetes, cloud-init, systemd, Ignition, netplan.
+"""Words of other tools, and what stands for them here: Compose, Kubernetes, cloud-init, systemd, Ignition, netplan, and
+the Moby of 2017, which became LinuxKit.
 
-Each table belongs to one kind of record, which is recognised by a key that only that kind has. A value "
-"that is a key of
-the record is suggested as such; any other is the remedy itself.
+Each table belongs to one kind of record, which is recognised by a key that only that kind has. A value that
+is a key of the record is suggested as such; any other is the remedy itself.
 
 Source: the Compose specification; Kubernetes API, PodSpec and Container; systemd.service(5), systemd.exec(5);
 cloud-init's module reference; Butane's fcos specification; netplan(5).
@@ -38,9 +38,9 @@ _NETWORK = "write it below `network:`, where `interfaces` lists what is set up"
 
 _TOP = _table(
     {
-        "onstart boot start startup": "onboot",
+        "onstart boot start startup system": "onboot",
         "shutdown onstop onpoweroff": "onshutdown",
-        "containers container daemons": "services",
+        "containers container daemon daemons": "services",
         "formats artifacts targets": "outputs",
         "filesystems partitions disksetup fssetup fstab swap luks raid": "disks",
         "writefiles configs rootfs": "files",

@@ -109,6 +109,26 @@ def test_what_goes_wrong_is_said(
     assert made <= {"cache", "config", "state"}
 
 
+def test_what_no_component_answers_is_said_of_each_image(finback: Finback, tmp_path: Path) -> None:
+    images = ["mkimage:v0.8", "test-ltp:1", "dhcpd:1", "something-else:1"]
+    (tmp_path / "x.yml").write_text("init:\n" + "".join(f"  - linuxkit/{i}\n" for i in images))
+    done = finback("plan", "--library", "x.yml")
+    assert done.returncode == 3
+    said = "no component of the library answers linuxkit/"
+    assert f"{said}mkimage: disks are made by `finback build --format raw-bios`" in done.stderr
+    assert f"{said}test-ltp: it is a test suite" in done.stderr
+    assert f"{said}dhcpd: did you mean linuxkit/dhcpcd?" in done.stderr
+    assert f"{said}something-else: `finback component list`" in done.stderr
+    # One registry that can't be reached is still one error.
+    assert done.stderr.count("error[F201]") == 1
+
+
+def test_a_machine_that_can_not_start_leaves_nothing_and_says_nothing_else(finback: Finback, tmp_path: Path) -> None:
+    done = finback("run", "web")
+    assert done.stderr.startswith("error[F52")
+    assert not (tmp_path / "state" / "finback" / "machines" / "web").exists()
+
+
 def test_schema_components_and_completion(finback: Finback) -> None:
     assert json.loads(finback("schema").stdout)["$schema"].endswith("2020-12/schema")
     rows = json.loads(finback("component", "list", "--json").stdout)

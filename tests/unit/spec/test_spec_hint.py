@@ -56,6 +56,9 @@ def item(key: str) -> str:
         ("runcmd: [a]", "add a step to `onboot:`"),
         ("packages: [vim]", "component new --from"),
         ("fs_setup: []", "did you mean disks?"),
+        # Of the Moby tool of 2017.
+        ("system: []", "did you mean onboot?"),
+        ("daemon: []", "did you mean services?"),
         ("apiVersion: v1", "Kubernetes"),
         ("ignition: {}", "Ignition"),
         ("networks: [{name: a}]", "below `network:`"),

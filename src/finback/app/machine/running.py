@@ -234,8 +234,9 @@ def find(name: str, state: Path | None = None) -> Running:
         places = ", ".join(str(m.state) for m in named)
         raise error("F527", f"several machines are called {name}", help=f"name its folder with --state: {places}")
     if not named:
-        names = ", ".join(m.name for m in known) or "none"
-        raise error("F527", f"there is no machine {name}", help=f"known: {names}; `finback ps` lists them")
+        names = ", ".join(m.name for m in known)
+        advice = f"known: {names}; `finback ps` lists them" if names else "start one with `finback run`"
+        raise error("F527", f"there is no machine {name}", help=advice)
     return named[0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -220,8 +220,14 @@ def command(request: Request, emit: Emit) -> Command:
     return BACKENDS.get(request.backend).command(plan_machine(request, emit))
 
 
-def start(request: Request, emit: Emit) -> Running:
+def _nothing() -> None:
+    """Nothing is to be done before the machine starts."""
+
+
+def start(request: Request, emit: Emit, ready: Callable[[], None] = _nothing) -> Running:
     """Start the machine in the background; it runs, and has not ended at once, when this returns.
+
+    *ready* is called when nothing is missing, before the machine's process is started.
 
     Raises:
         FinbackError: what `plan_machine` raises; F523 a port can't be published; F525 it runs already; F526 it ended at
@@ -230,6 +236,7 @@ def start(request: Request, emit: Emit) -> Running:
     """
     machine = plan_machine(replace(request, detach=True), emit)
     with _prepared(machine, request) as running:
+        ready()
         log = machine.state / LOG
         pid = child.detached(BACKENDS.get(request.backend).command(machine), log)
         try:
@@ -241,8 +248,10 @@ def start(request: Request, emit: Emit) -> Running:
     return running
 
 
-def attend(request: Request, emit: Emit) -> tuple[int, Running]:
+def attend(request: Request, emit: Emit, ready: Callable[[], None] = _nothing) -> tuple[int, Running]:
     """Run the machine on this terminal until it ends: QEMU's exit status, and the machine for its logs.
+
+    *ready* is called when nothing is missing, before the machine's process is started.
 
     Raises:
         FinbackError: what `start` raises, but for F526.
@@ -251,6 +260,7 @@ def attend(request: Request, emit: Emit) -> tuple[int, Running]:
     machine = plan_machine(replace(request, detach=False), emit)
     with _prepared(machine, request) as running:
         try:
+            ready()
             status = child.foreground(BACKENDS.get(request.backend).command(machine))
             # What it said last is still being written down.
             child.until(lambda: not running.alive, machines.GRACE)
