@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from finback.app.parents import ASSEMBLY, is_remote
 from finback.app.settings import data_folder
 from finback.ground import canonical
-from finback.ground.diagnostic import error
+from finback.ground.diagnostic import blame, error
 from finback.ground.digest import Digest
 from finback.ground.source import Span
 from finback.host import environment, file
@@ -21,6 +22,8 @@ from finback.resolve.resolve import Copied
 LIMIT = 1 << 30
 # Entries and bytes of a folder.
 MOST_ENTRIES, FOLDER_LIMIT = 100_000, 16 << 30
+# What `Path.exists` takes as an answer, too.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class HostFiles:
@@ -41,17 +44,22 @@ class HostFiles:
 
         Raises:
             FinbackError: F093, a file from a registry names a file of this machine; F602 or F603, the lock pins no such
-                file, or another one; F404, F405 or F411, it can't be read.
+                file, or another one; F136, it is a device, a socket or a pipe; F404, F405 or F411, it can't be read.
 
         """
         found = self._place(path, span)
         known = self._known(path, found)
-        if not found.exists():
-            self._note(known, None, span)
-            return None
-        data = file.read(found, limit=LIMIT)
+        with blame(span):
+            try:
+                status = found.stat()
+            except OSError as failure:
+                if failure.errno not in _ABSENT:
+                    raise file.failed(found, failure) from None
+                self._note(known, None, span)
+                return None
+            data = _content(found, status)
         self._note(known, Digest.of(data), span)
-        return data, found.stat().st_mode & 0o7777
+        return data, stat.S_IMODE(status.st_mode)
 
     def folder(self, path: str, span: Span | None) -> tuple[Copied, ...] | None:
         """As `finback.resolve.resolve.HostFiles`.
@@ -63,7 +71,8 @@ class HostFiles:
         found = self._place(path, span)
         if not found.is_dir():
             return None
-        copied = tuple(self._copied(found, span))
+        with blame(span):
+            copied = tuple(self._copied(found, span))
         self._note(self._known(path, found), canonical.digest(["folder", *copied]), span)
         return copied
 
@@ -78,7 +87,8 @@ class HostFiles:
         while waiting:
             here = waiting.pop()
             try:
-                mode = (here.stat() if here == top else here.lstat()).st_mode
+                status = here.stat() if here == top else here.lstat()
+                mode = status.st_mode
                 below = sorted(here.iterdir(), reverse=True) if stat.S_ISDIR(mode) else []
                 target = str(here.readlink()) if stat.S_ISLNK(mode) else ""
             except OSError as failure:
@@ -90,13 +100,10 @@ class HostFiles:
             elif stat.S_ISDIR(mode):
                 yield Copied(path=path, mode=stat.S_IMODE(mode))
                 waiting += below
-            elif stat.S_ISREG(mode):
-                data = file.read(here, limit=LIMIT)
+            else:
+                data = _content(here, status)
                 size += len(data)
                 yield Copied(path=path, mode=stat.S_IMODE(mode), content=self._store.put(data), size=len(data))
-            else:
-                advice = "remove it from the folder: files, folders and symbolic links can be copied"
-                raise error("F136", f"{here} is a device, a socket or a pipe", span, help=advice)
             if count > MOST_ENTRIES or size > FOLDER_LIMIT:
                 limit = f"{MOST_ENTRIES} entries, or {FOLDER_LIMIT >> 30} GiB"
                 advice = "name a folder that holds only what the image needs"
@@ -140,6 +147,22 @@ class HostFiles:
                 span,
                 help="take back what has changed in it, or run `finback lock` and commit the lock file",
             )
+
+
+def _content(path: Path, status: os.stat_result) -> bytes:
+    """The bytes of a file of at most `LIMIT` bytes.
+
+    Raises:
+        FinbackError: F136, it is no file, and reading it might never end; F404, F405 or F411, it can't be read.
+
+    """
+    if not stat.S_ISREG(status.st_mode):
+        advice = "name or leave there files, folders and symbolic links: others have no content to copy"
+        raise error("F136", f"{path} is a device, a socket or a pipe", help=advice)
+    if status.st_size > LIMIT:
+        advice = "make it smaller, or keep it on a disk of `disks:` or in an image"
+        raise error("F411", f"{path} has {status.st_size} bytes, more than the {LIMIT} of such a file", help=advice)
+    return file.read(path, limit=LIMIT)
 
 
 def _text(path: str) -> str:

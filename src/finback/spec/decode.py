@@ -28,6 +28,8 @@ EXTENSION = "x-"
 """How keys of the root begin that say nothing, and may hold anything: places for anchors (as in Compose files)."""
 _BAD: Any = object()
 """Stands for a value that has a problem, which is reported already."""
+_CONTENT = ("contents", "send", "contains")
+"""Fields that hold any characters, NUL as well: contents of files and what goes over a network."""
 _Spans = dict[tuple[Step, ...], Span]
 Fill = Callable[[Scalar], Node]
 """Puts values in the place of what stands for them in a scalar; raises MisfitError."""
@@ -285,6 +287,8 @@ class _Decoder:
         if not isinstance(node, Scalar):
             return self.fail("F002", *remedy.for_scalar(place.words, field.kind, place.key, node))
         try:
+            if field.name not in _CONTENT:
+                scalar.without_nul(node)
             return _SCALARS[field.kind](node, field.cls)
         except scalar.MisfitError as misfit:
             advice = f"declare another type for {' and '.join(node.span.params)}" if node.span.params else misfit.remedy
@@ -323,8 +327,11 @@ class _Decoder:
                 self.fail("F002", f"`{key.text}` has no value", key.span, f'write `{key.text}: ""` for an empty text')
             elif field.cls.kind == "Given" and value is not _BAD:
                 out[key.text] = value
-            elif isinstance(value, Scalar):
+            elif isinstance(value, Scalar) and "\0" not in key.text + value.text:
                 out[key.text] = value.text
+            elif isinstance(value, Scalar):
+                bad = True
+                self.fail("F009", scalar.NUL[0], key.span, scalar.NUL[1])
             else:
                 bad = True
                 if value is not _BAD:

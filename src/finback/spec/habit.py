@@ -187,6 +187,23 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
             "setname device id interface": "name",
             "route": "routes",
             "master": "name it in the `members` of that interface",
+            "optional": "write `required: false`",
+            "macaddresspolicy macmatch": "match",
+            "acceptra slaac ipv6ra": "write `dhcp: ipv6` for router advertisements; without it they are ignored",
+            "rules routingpolicy rule": "there is no key for policy rules: add a step to `onboot:` that runs `ip rule`",
+            "wakeonlan offload ethtool": "there is no key for that: add a step to `onboot:` that runs ethtool",
+            "routemetric priority": "metric",
+            "dhcp4overrides dhcp6overrides": "write `metric` for the routes that DHCP brings",
+        }
+    ),
+    "namespaces": _table(
+        {
+            "ethernets ethernet wifis eth devices links interface config": "interfaces",
+            "bonds vlans bridges tunnels dummydevices": "each is an element of `interfaces:`, with a key such as "
+            "`bond`, `vlan` or `bridge`",
+            "version renderer": "remove it: netplan's file has it, and this one does not need it",
+            "nameservers nameserver resolvers": "dns",
+            "dhcp dhcp4 addresses address gateway gateway4 routes": "write it in an element of `interfaces:`",
         }
     ),
     "via": _table(
@@ -195,6 +212,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
             "gateway gw nexthop router": "via",
             "priority weight distance": "metric",
             "dev device interface": "remove it: a route stands below its interface",
+            "table src prefsrc scope type": "add a step to `onboot:` that runs `ip route`: there is no key for it",
         }
     ),
     "tcp": _table(

@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
 from finback.spec.model import Spec
-from finback.spec.networking import Link, Networking, Peer, Route, WireGuard
+from finback.spec.networking import VLAN, Link, Networking, Peer, Route, WireGuard
 from finback.spec.settings import did_you_mean, problem, warning
 from finback.spec.supervised import MAX_SECONDS
 
@@ -35,6 +35,7 @@ def check_network(spec: Spec) -> Iterator[Diagnostic]:
     links = {link.name: link for link in network.interfaces or ()}
     yield from _unique(network.interfaces or ())
     yield from _addresses(network.interfaces or ())
+    yield from _ways(network.interfaces or ())
     yield from _members(links)
     yield from _circles(links)
     for link in network.interfaces or ():
@@ -67,7 +68,7 @@ def _addresses(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
         for i, text in enumerate(link.addresses or ()):
             span = link.origin.at("addresses", i)
             found = interface(text)
-            if found is None:
+            if found is None or "%" in text or not _has_length(text):
                 advice = "write it with its network's length: 192.0.2.10/24, 2001:db8::10/64"
                 yield problem("F071", f"{text!r} is not an address", span, advice)
                 continue
@@ -75,6 +76,11 @@ def _addresses(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
                 whole = f"{text}/{24 if found.version == 4 else 64}"
                 yield problem("F071", f"{text} has no length of its network", span, f"write it such as {whole}")
             yield from _usable(text, found, span)
+            if found.ip.is_loopback and link.name != "lo":
+                advice = "give it to the interface `lo`"
+                yield problem(
+                    "F071", f"{found.ip} can't be reached on {link.name}: it is the machine itself", span, advice
+                )
             key = (link.namespace or "", str(found.ip))
             if key in seen:
                 yield problem("F072", f"{found.ip} is given twice", span, "remove one", f"the first is at {seen[key]}")
@@ -92,6 +98,41 @@ def _usable(text: str, found: IPv4Interface | IPv6Interface, span: Span | None) 
         yield problem("F071", f"{text} is the broadcast address of {net}", span, f"write such as {example}")
     elif found.ip.is_multicast or found.ip.is_unspecified or str(found.ip) == "255.255.255.255":
         yield problem("F071", f"{found.ip} can't be the address of a machine", span, f"write such as {example}")
+
+
+def _has_length(text: str) -> bool:
+    """Whether what stands behind the slash of *text* is a length or a netmask; Python reads inverted masks as well."""
+    length = text.partition("/")[2]
+    return "." not in length or str(ip_interface(text).netmask) == length
+
+
+def _ways(links: tuple[Link, ...]) -> Iterator[Diagnostic]:
+    """Each network has one way with each metric: Linux refuses the second (fib_table_insert, fib6_add_rt2node)."""
+    seen: dict[tuple[str, str, int], Span | None] = {}
+    for link in links:
+        for i, text in enumerate(link.addresses or ()):
+            found = interface(text)
+            # Linux adds the way itself, for IPv6 with a metric of its own.
+            if found is not None and found.version == 4 and found.network.prefixlen < 32:
+                seen.setdefault((link.namespace or "", str(found.network), 0), link.origin.at("addresses", i))
+        for route in link.routes or ():
+            target = _target(route)
+            if target is None:
+                continue
+            metric = (route.metric or 1024) if ":" in target else (route.metric or 0)
+            key = (link.namespace or "", target, metric)
+            if key in seen:
+                advice = "remove one, or give it another `metric`: the lowest is used"
+                message = f"there are two ways to {route.to} with the same metric"
+                yield problem("F072", message, route.origin.at("to"), advice, f"the first is at {seen[key]}")
+            seen.setdefault(key, route.origin.at("to"))
+
+
+def _target(route: Route) -> str | None:
+    """The network that *route* leads to, in one spelling; None for what is none."""
+    if route.to == "default":
+        return "::/0" if ":" in (route.via or "") else "0.0.0.0/0"
+    return str(ip_network(route.to)) if _is_network(route.to) else None
 
 
 def interface(text: str) -> IPv4Interface | IPv6Interface | None:
@@ -179,8 +220,12 @@ def _link(link: Link, links: Mapping[str, Link]) -> Iterator[Diagnostic]:
         if record is not None and text is not None and not MAC.match(text):
             advice = "write it such as 52:54:00:12:34:56"
             yield problem("F074", f"{text!r} is not a hardware address", record.origin.at(key), advice)
-    if link.vlan is not None and not 1 <= link.vlan.id <= 4094:
-        yield problem("F074", f"{link.vlan.id} is not a VLAN", link.vlan.origin.at("id"), "write a number, 1 to 4094")
+        elif record is not None and text is not None and (int(text[:2], 16) & 1 or not text.strip("0:")):
+            # is_valid_ether_addr in include/linux/etherdevice.h.
+            advice = "write it such as 52:54:00:12:34:56; the first byte is even"
+            yield problem("F074", f"{text} can't be the address of one device", record.origin.at(key), advice)
+    if link.vlan is not None:
+        yield from _vlan(link, link.vlan, links)
     yield from _numbers(link)
     if link.veth is not None and links.get(link.veth.peer, link).name == link.name and link.veth.peer == link.name:
         yield problem("F074", f"{link.name} is its own other end", link.veth.origin.at("peer"), "name another")
@@ -193,6 +238,21 @@ def _link(link: Link, links: Mapping[str, Link]) -> Iterator[Diagnostic]:
         yield from _route(route, link)
     if link.wireguard is not None:
         yield from _wireguard(link.wireguard)
+
+
+def _vlan(link: Link, vlan: VLAN, links: Mapping[str, Link]) -> Iterator[Diagnostic]:
+    if not 1 <= vlan.id <= 4094:
+        yield problem("F074", f"{vlan.id} is not a VLAN", vlan.origin.at("id"), "write a number, 1 to 4094")
+    for other in links.values():
+        if other is link:
+            break
+        if other.vlan is not None and (other.vlan.parent, other.vlan.id) == (vlan.parent, vlan.id):
+            message = f"VLAN {vlan.id} of {vlan.parent} is {other.name} already"
+            yield problem("F074", message, vlan.origin.at("id"), "remove one, or write another number")
+    parent = links.get(vlan.parent)
+    if link.mtu is not None and parent is not None and parent.mtu is not None and link.mtu > parent.mtu:
+        message = f"{link.name} can't carry more than {parent.name}, which carries {parent.mtu} bytes"
+        yield problem("F074", message, link.origin.at("mtu"), f"write at most {parent.mtu}, or give {parent.name} more")
 
 
 def _numbers(link: Link) -> Iterator[Diagnostic]:
@@ -222,7 +282,8 @@ def _small(link: Link) -> Iterator[Diagnostic]:
         return
     asks = link.dhcp in ("ipv6", "both")
     has = any(i.version == 6 for i in map(interface, link.addresses or ()) if i is not None)
-    if asks or has:
+    leads = any(":" in (_target(r) or "") for r in link.routes or ())
+    if asks or has or leads:
         message = f"{link.name} has IPv6, which needs an MTU of at least {LEAST_MTU6}"
         advice = f"write {LEAST_MTU6} or more, or leave IPv6 out"
         yield problem("F074", message, link.origin.at("mtu"), advice)
@@ -240,7 +301,9 @@ def _loopback(link: Link) -> Iterator[Diagnostic]:
 def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
     at = route.origin.at
     if route.to != "default" and not _is_network(route.to):
-        advice = "write `default` or a network such as 198.51.100.0/24"
+        whole = interface(route.to)
+        example = whole.network if whole is not None and "%" not in route.to else "198.51.100.0/24"
+        advice = f"write `default` or a network such as {example}"
         yield problem("F071", f"{route.to!r} is not a network", at("to"), advice)
     if route.via is None:
         if route.onlink:
@@ -251,6 +314,10 @@ def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
     except ValueError:
         yield problem("F071", f"{route.via!r} is not an address", at("via"), "write it such as 192.0.2.1")
         return
+    if "%" in route.via:
+        advice = f"write {route.via.partition('%')[0]}: a route stands below its interface"
+        yield problem("F071", f"{route.via!r} names an interface", at("via"), advice)
+        return
     if route.to != "default" and _is_network(route.to) and ip_network(route.to).version != via.version:
         yield problem("F071", f"{route.to} and {via} are of different families", at("via"), "write a router of its own")
         return
@@ -258,11 +325,19 @@ def _route(route: Route, link: Link) -> Iterator[Diagnostic]:
     if via in [i.ip for i in own]:
         yield problem("F071", f"{via} is {link.name} itself", at("via"), "write the address of the router")
         return
+    ends = [a for i in own if i.network.prefixlen < 31 for a in (i.network[0], i.network[-1]) if i.version == 4]
+    if via in ends or via.is_multicast or via.is_unspecified or via.is_loopback or str(via) == "255.255.255.255":
+        yield problem("F071", f"{via} can't be a router", at("via"), "write the address of the router")
+        return
     direct = [ip_network(r.to) for r in link.routes or () if r.via is None and _is_network(r.to)]
-    nets = [*(i.network for i in own), *direct]
-    if nets and not (link.dhcp or route.onlink or via.is_link_local) and not any(via in net for net in nets):
+    peers = (link.wireguard.peers or ()) if link.wireguard is not None else ()
+    behind = [ip_network(n, strict=False) for p in peers for n in p.allowed_ips or () if interface(n)]
+    nets = [*(i.network for i in own), *direct, *behind]
+    reached = link.dhcp or route.onlink or via.is_link_local or any(via in net for net in nets)
+    if not reached:
+        known = f"{link.name} reaches {', '.join(map(str, nets))}" if nets else f"{link.name} has no address"
         advice = (
-            f"{link.name} reaches {', '.join(map(str, nets))}; if the router is there all the same, add "
+            f"{known}; if the router is there all the same, add "
             f"`{{to: {via}/{via.max_prefixlen}}}` to `routes`, or write `onlink: true`"
         )
         yield problem("F071", f"{route.via} can't be reached from {link.name}", at("via"), advice)
@@ -273,7 +348,7 @@ def _is_network(text: str) -> bool:
         ip_network(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text and _has_length(text)
 
 
 def _wireguard(own: WireGuard) -> Iterator[Diagnostic]:

@@ -26,6 +26,20 @@ class MisfitError(Exception):
         self.code, self.message, self.remedy = code, message, remedy
 
 
+NUL = ("the character U+0000 can't stand here: paths, arguments and settings end there", "remove it")
+
+
+def without_nul(node: Scalar) -> None:
+    """Refuse texts that no program gets whole.
+
+    Raises:
+        MisfitError: F009, it has a NUL character.
+
+    """
+    if "\0" in node.text:
+        raise MisfitError("F009", *NUL)
+
+
 def switch(node: Scalar) -> bool:
     """`true` or `false`, also spelled True and TRUE.
 

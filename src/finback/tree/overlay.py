@@ -14,6 +14,8 @@ from finback.ground.diagnostic import Diagnostic
 from finback.ground.source import Span
 
 Kind = Literal["folder", "file", "link"]
+# Links on one path that Linux follows (path_resolution(7)).
+HOPS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,25 @@ class Overlay:
     def _below(self, new: Placed, there: Placed) -> Diagnostic:
         if there.kind == "file":
             return self._clash(new, there, f"/{new.path} lies below /{there.path}, which is a file")
-        leads = posixpath.normpath(posixpath.join("/", posixpath.dirname(there.path), there.target))
-        rest = new.path[len(there.path) + 1 :]
-        advice = f"write the path that is meant: {f'{leads}/{rest}'.strip('/')}"
+        meant = self._followed(new.path)
+        advice = (
+            f"write the path that is meant: {meant}" if meant else "let the link lead to a folder: it leads in a circle"
+        )
         return self._clash(
             new, there, f"/{new.path} lies below /{there.path}, which is a link to {there.target}", advice
         )
+
+    def _followed(self, path: str) -> str | None:
+        """*path* with the links that lead there followed; None where they lead in a circle."""
+        for _ in range(HOPS):
+            steps = path.split("/")
+            above = ("/".join(steps[:depth]) for depth in range(1, len(steps)))
+            link = next((p for a in above if (p := self._at.get(a)) is not None and p.kind == "link"), None)
+            if link is None:
+                return path
+            leads = posixpath.join("/", posixpath.dirname(link.path), link.target, path[len(link.path) + 1 :])
+            path = posixpath.normpath(leads).strip("/")
+        return None
 
     def _clash(self, new: Placed, old: Placed, message: str, advice: str = "") -> Diagnostic:
         where = f" at {old.span}" if old.span is not None else ""

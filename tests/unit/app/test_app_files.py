@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,30 @@ def test_what_has_no_content_is_not_copied(folder: Path, monkeypatch: pytest.Mon
     (folder / "www" / "socket").unlink()
     monkeypatch.setattr(host_files, "MOST_ENTRIES", 3)
     assert codes(folder) == ["F136"]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (os.mkfifo, "F136"),
+        (lambda p: p.symlink_to("/dev/zero"), "F136"),
+        (lambda p: p.symlink_to("/dev/null"), "F136"),
+        (lambda p: os.truncate(p, host_files.LIMIT + 1), "F411"),
+        (lambda p: p.unlink(), "F022"),
+        (lambda p: (p.unlink(), p.symlink_to(p.name)), "F022"),
+    ],
+    ids=["pipe", "device", "empty device", "too large", "absent", "circle"],
+)
+def test_a_file_that_can_not_be_copied_has_a_line(folder: Path, make: Callable[[Path], object], code: str) -> None:
+    (folder / "t.yml").write_text("files:\n  - {path: srv/a, contents: a}\n  - {path: srv/x, source: x}\n")
+    if code != "F136":
+        (folder / "x").touch()
+    make(folder / "x")
+    with pytest.raises(FinbackError) as failure:
+        make_plan(inputs(folder), workspace(folder))
+    (found,) = failure.value.diagnostics
+    assert (found.code, found.span.line if found.span else None) == (code, 2)
+    assert found.help
 
 
 def test_contradictions_with_what_is_in_a_folder_have_a_line(folder: Path) -> None:

@@ -109,6 +109,20 @@ def test_no_contradictions(files: list[FilePlan], tmp_path: Path) -> None:
     assert found(Store(tmp_path), files) == []
 
 
+@pytest.mark.parametrize(
+    ("files", "help"),
+    [
+        ([link("a", "b"), link("b", "c/d"), text("a/x")], "meant: c/d/x"),
+        ([link("a/b", "../../../srv"), text("a/b/x/y")], "meant: srv/x/y"),
+        ([link("a", "a"), text("a/x")], "circle"),
+        ([link("a", "b"), link("b", "/a"), text("a/x")], "circle"),
+    ],
+)
+def test_the_path_that_is_meant(files: list[FilePlan], help: str, tmp_path: Path) -> None:
+    (problem,) = found(Store(tmp_path), files)
+    assert help in problem.help
+
+
 def test_images_that_contradict_each_other(tmp_path: Path) -> None:
     store = Store(tmp_path)
     first = pin(store, SYSTEM, "first")

@@ -314,3 +314,27 @@ pieces = st.sampled_from(
 def test_any_sequence_of_pieces_is_a_spec_or_an_error(text: str) -> None:
     _, found = load_partly(Spec, Source("t.yml", text))
     assert all(d.help for d in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'files: [{path: "a\\0b", contents: x}]',
+        'files: [{path: a, symlink: "b\\0"}]',
+        'services: [{name: a, image: b, command: [c, "\\0"]}]',
+        'services: [{name: a, image: b, env: ["A=\\0"]}]',
+        'services: [{name: a, image: b, sysctl: {net.core.x: "\\0"}}]',
+        'services: [{name: a, image: b, annotations: {"\\0": x}}]',
+        'kernel: {image: a, cmdline: "a\\0b"}',
+    ],
+)
+def test_nul_ends_paths_and_arguments(text: str) -> None:
+    with pytest.raises(FinbackError) as failure:
+        load(Spec, Source("t.yml", text))
+    assert [d.code for d in failure.value.diagnostics] == ["F009"]
+    assert failure.value.diagnostics[0].span is not None
+
+
+def test_nul_is_content() -> None:
+    spec = load(Spec, Source("t.yml", 'files: [{path: a, contents: "a\\0b"}]'))
+    assert [f.contents for f in spec.files or ()] == ["a\0b"]

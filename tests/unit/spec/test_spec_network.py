@@ -65,6 +65,31 @@ WRONG = [
     (network(f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, endpoint: x}}]}}"), "F074", "HOST:PORT"),
     (network(f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, allowedIPs: [x]}}]}}"), "F071", "10.0.0.2/32"),
     (network("name: a", more=", dns: {servers: [dns.example]}"), "F071", "addresses"),
+    (network("name: a, addresses: [192.0.2.3/0.0.0.255]"), "F071", "192.0.2.10/24"),
+    (network("name: a, addresses: ['fe80::3%a/64']"), "F071", "2001:db8::10/64"),
+    (network("name: a, addresses: [127.0.0.2/8]"), "F071", "`lo`"),
+    (network("name: a, routes: [{to: 10.9.3.0/16}]"), "F071", "10.9.0.0/16"),
+    (network("name: a, dhcp: ipv6, routes: [{to: default, via: 'fe80::1%a'}]"), "F071", "write fe80::1:"),
+    (network("name: a, addresses: [192.0.2.3/24], routes: [{to: default, via: 192.0.2.255}]"), "F071", "router"),
+    (network("name: a, addresses: [192.0.2.3/24], routes: [{to: default, via: 192.0.2.0}]"), "F071", "router"),
+    (network("name: a, dhcp: ipv4, routes: [{to: default, via: 224.0.0.1}]"), "F071", "router"),
+    (network("name: a, dhcp: ipv4, routes: [{to: default, via: 0.0.0.0, onlink: true}]"), "F071", "router"),
+    (network("name: a, routes: [{to: default, via: 192.0.2.1}]"), "F071", "a has no address"),
+    (network("name: a, dhcp: ipv4, routes: [{to: 10.0.0.0/8, via: 192.0.2.1}, {to: 10.0.0.0/8}]"), "F072", "metric"),
+    (network("name: a, addresses: [192.0.2.3/24], routes: [{to: 192.0.2.0/24}]"), "F072", "metric"),
+    (
+        network(
+            "name: a, addresses: [192.0.2.3/24], routes: [{to: default, via: 192.0.2.1}]",
+            "name: b, addresses: [198.51.100.3/24], routes: [{to: 0.0.0.0/0, via: 198.51.100.1, metric: 0}]",
+        ),
+        "F072",
+        "metric",
+    ),
+    (network("name: a, dhcp: ipv4, mac: '01:00:5e:00:00:01'"), "F074", "even"),
+    (network("name: a, dhcp: ipv4, mac: '00:00:00:00:00:00'"), "F074", "even"),
+    (network("name: a, mtu: 576, routes: [{to: '2001:db8::/32', via: 'fe80::1'}]"), "F074", "1280"),
+    (network("name: a, mtu: 1500", "name: v, mtu: 9000, vlan: {parent: a, id: 5}"), "F074", "at most 1500"),
+    (network("name: a", "name: v, vlan: {parent: a, id: 5}", "name: w, vlan: {parent: a, id: 5}"), "F074", "number"),
 ]
 
 
@@ -103,6 +128,18 @@ def test_what_is_doubtful(text: str) -> None:
         network("name: a, addresses: ['2001:db8::5/128'], routes: [{to: default, via: '2001:db8:1::1', onlink: true}]"),
         network("name: lo, addresses: [10.255.0.1/32, '2001:db8::1/128']"),
         network("name: a, mtu: 576, addresses: [192.0.2.3/24]"),
+        network("name: a, addresses: [192.0.2.3/255.255.255.0], routes: [{to: default, via: 192.0.2.1}]"),
+        network(
+            "name: a, addresses: [192.0.2.3/24], "
+            "routes: [{to: default, via: 192.0.2.1}, {to: default, via: 'fe80::1'}]",
+            "name: b, addresses: [198.51.100.3/24], routes: [{to: default, via: 198.51.100.1, metric: 9}]",
+            "name: c, namespace: n, addresses: [192.0.2.9/24], routes: [{to: default, via: 192.0.2.1}]",
+            more=", namespaces: [{name: n}]",
+        ),
+        network(
+            f"name: w, wireguard: {{peers: [{{publicKey: {KEY}, allowedIPs: [10.8.0.0/24]}}]}}, "
+            "routes: [{to: 10.9.0.0/16, via: 10.8.0.1}]"
+        ),
         network("name: a, dhcp: both, mtu: 1280, metric: 100"),
         network("name: lan, addresses: [192.0.2.3/31], routes: [{to: default, via: 192.0.2.2}]"),
         network("name: lan, addresses: ['2001:db8::3/64'], routes: [{to: default, via: 'fe80::1'}]"),

@@ -94,8 +94,9 @@ NO_COMPONENT = Code(
 SAME_ANSWER = Code("F142", "Two components answer the same image name")
 FOLDER_NOT_COPIED = Code(
     "F136",
-    "A folder that `files` copies is too large, or has something that cannot be copied",
-    "A folder is copied with its files, folders and symbolic links. Devices, sockets and pipes have no content.",
+    "A folder that `files` copies is too large, or it is or has something that cannot be copied",
+    "Files are copied, and folders with their files, folders and symbolic links. Devices, sockets and pipes have no "
+    "content.",
 )
 NOTHING_KEPT = Code("F143", "None of the component's packages has a file that its `keep:` names")
 LIBRARY_MISSING = Code("F144", "A program needs a library or interpreter that no package of the component has")

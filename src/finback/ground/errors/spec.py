@@ -68,8 +68,9 @@ FILE_TOO_LARGE = Code(
 )
 BAD_CHARACTER = Code(
     "F009",
-    "The file has a character that YAML does not allow, or is not UTF-8",
-    'Save the file as UTF-8. A control character can be written in double quotes, such as `"\\u0007"`.',
+    "The file has a character that cannot stand there, or is not UTF-8",
+    'Save the file as UTF-8. A control character can be written in double quotes, such as `"\\u0007"`; NUL (`"\\0"`) '
+    "only in the contents of files, because paths, arguments and settings end there.",
     wrong="services: [{name: web, image: finback/nginx, env: [A=\x07]}]\n",
     right='services: [{name: web, image: finback/nginx, env: ["A=\\u0007"]}]\n',
 )
@@ -468,7 +469,7 @@ BAD_ADDRESS = Code(
 )
 ADDRESS_TAKEN = Code(
     "F072",
-    "An address or subnet occurs twice, or a subnet has too few addresses",
+    "An address, subnet or route occurs twice, or a subnet has too few addresses",
     wrong="network: {interfaces: [{name: eth0, addresses: [192.0.2.3/24]}, {name: eth1, addresses: [192.0.2.3/24]}]}\n",
     right="network: {interfaces: [{name: eth0, addresses: [192.0.2.3/24]}, {name: eth1, addresses: [192.0.2.4/24]}]}\n",
 )
