@@ -82,6 +82,8 @@ def _kill(name: str, stage: Stage) -> View | str:
 
 def _again(action: Action, stage: Stage) -> View | str:
     view, machine = stage.view, stage.view.machine
+    # What the machine prints while it shuts down belongs to this restart already; what it reports does not.
+    shown = journal.end(machine.console)
     if action.power_cut:
         machines.cut(machine)
     else:
@@ -96,6 +98,6 @@ def _again(action: Action, stage: Stage) -> View | str:
         machines.stop(machine, 0)
         if [(r.stage, r.event) for r in last] != [("shutdown", "done")]:
             return "it ended, but not in order"
-    shown, told = journal.end(machine.console), machine.reported()
+    told = machine.reported()
     stage.restart()
     return View(machine=machine, shown=shown, told=told)
