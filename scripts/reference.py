@@ -30,6 +30,11 @@ terminal that can't move its cursor (`TERM=dumb`), and where `CI` is set. `NO_CO
 writes (`exec`, `logs`, `status`) is shown on a terminal without its escape sequences and control characters, and goes
 to files and pipes as it is; `shell` and `exec --tty` are sessions of a terminal and change nothing.
 
+`json` makes each line of standard error a JSON object, whose `event` is `started`, `advanced`, `finished` or `failed`
+(of a piece of work), `noted` (a remark, as `text`), or `warned` and `error` (with `code`, `message`, `place`, `help`,
+`notes`; an error of the command line has no code). What a guest writes there and the questions of `login` are as they
+are.
+
 Exit status: 1 a spec, an image or the lock is wrong, 2 the command line, 3 something could not be reached, 4 a
 signature or a digest does not hold, 5 the store, an output or this machine, 6 a machine that was run."""
 ASSEMBLIES = """\
@@ -78,6 +83,7 @@ VARIABLES = {
         "no_proxy": "Hosts and domains that are reached without a proxy, separated by commas. In capitals too.",
     },
     "Folders": {
+        "HOME": "What `~` stands for below. Without it, the account's entry in the user database says that.",
         "XDG_CACHE_HOME": "The store is in `finback` below it. Default: `~/.cache`.",
         "XDG_CONFIG_HOME": "`config.yml` is in `finback` below it. Default: `~/.config`.",
         "XDG_STATE_HOME": "Machines keep their state in `finback` below it. Default: `~/.local/state`.",
@@ -89,7 +95,8 @@ VARIABLES = {
         "FINBACK_CACHE, LINUXKIT_CACHE": "Folder of the store, as `--cache` takes it.",
         "NO_COLOR": "When set, nothing is coloured.",
         "CI": "When set, progress is shown as on something that is no terminal.",
-        "TERM": "What the terminal understands. It is handed to the guest by `finback shell`.",
+        "TERM": "What the terminal understands; nothing is drawn on one that is `dumb`. It is handed to the guest by "
+        "`finback shell`.",
     },
 }
 REFERENCE = ROOT / "docs" / "reference"

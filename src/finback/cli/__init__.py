@@ -101,12 +101,21 @@ def _summary(path: Path) -> str:
         return lines.readline().strip().strip('"')
 
 
+def _chosen(_ctx: click.Context, _option: click.Parameter, progress: str) -> str:
+    """What `--progress` was given: errors of the command line itself are shown in its way, too."""
+    from finback.cli import _streams
+
+    _streams.write_for_programs(progress == "json")
+    return progress
+
+
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.option(
     "--progress",
     type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
     default="auto",
     envvar="FINBACK_PROGRESS",
+    callback=_chosen,
     help="How progress is shown on standard error.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="The same as --progress quiet.")

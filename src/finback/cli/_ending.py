@@ -32,7 +32,11 @@ def end(failure: BaseException, *, debug: bool = False) -> int:
     from finback.cli import _streams
 
     if isinstance(failure, click.ClickException):
-        failure.show()
+        if _streams.are_for_programs():
+            body = {"code": "", "message": failure.format_message(), "place": "", "help": _usage(failure), "notes": []}
+            _streams.record("error", body)
+        else:
+            failure.show()
         return failure.exit_code
     if isinstance(failure, (click.Abort, KeyboardInterrupt)):
         _streams.note("interrupted; nothing half-written was left")
@@ -48,6 +52,12 @@ def end(failure: BaseException, *, debug: bool = False) -> int:
 
     show_error(known)
     return known.status
+
+
+def _usage(failure: click.ClickException) -> str:
+    """Where help for the command is that *failure* is about; "" where it is about none."""
+    context = failure.ctx if isinstance(failure, click.UsageError) else None
+    return f"{context.command_path} --help" if context else ""
 
 
 def explained(failure: BaseException) -> FinbackError:

@@ -6,12 +6,13 @@ terminal before anything else is written there, and drawn again afterwards if wo
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import click
 
@@ -34,6 +35,12 @@ class Live(Protocol):
 lock = threading.RLock()
 """Held by whoever writes to the terminal."""
 _live: list[Live] = []
+_for_programs = False
+
+
+def are_for_programs() -> bool:
+    """Whether each line of standard error is a JSON object."""
+    return _for_programs
 
 
 def register(live: Live) -> None:
@@ -45,6 +52,12 @@ def unregister(live: Live) -> None:
     """Undo `register`."""
     if live in _live:
         _live.remove(live)
+
+
+def write_for_programs(chosen: bool) -> None:
+    """Make each line of standard error a JSON object from now on, or text for people: `--progress json`."""
+    global _for_programs  # noqa: PLW0603 - the process has one standard error
+    _for_programs = chosen
 
 
 def is_colourful(stream: IO[str]) -> bool:
@@ -70,12 +83,26 @@ def result(text: object, *, newline: bool = True) -> None:
 
 def note(text: object) -> None:
     """Write a message that is no result to standard error."""
+    if _for_programs:
+        record("noted", {"text": str(text)})
+        return
     with _undisturbed(sys.stderr):
         click.echo(text, err=True)
 
 
+def record(event: str, body: Mapping[str, Any]) -> None:
+    """Write what happened to standard error, as a JSON object on a line of its own."""
+    with _undisturbed(sys.stderr):
+        click.echo(json.dumps({"event": event, **body}), err=True)
+
+
 def diagnose(diagnostic: Diagnostic, *, is_result: bool = False) -> None:
     """Write *diagnostic* to standard error, or to standard output where it is what the command was asked for."""
+    if _for_programs and not is_result:
+        d = diagnostic
+        body = {"code": d.code, "message": d.message, "place": str(d.span or ""), "help": d.help, "notes": [*d.notes]}
+        record("error" if d.severity.value == "error" else "warned", body)
+        return
     from finback.cli.render import render
 
     stream = sys.stdout if is_result else sys.stderr

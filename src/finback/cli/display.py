@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import sys
@@ -51,7 +50,7 @@ def show_error(failure: FinbackError) -> None:
     """Print every diagnostic of *failure*."""
     for diagnostic in failure.diagnostics:
         _streams.diagnose(diagnostic)
-    if len(failure.diagnostics) > 1:
+    if len(failure.diagnostics) > 1 and not _streams.are_for_programs():
         _streams.note(f"{len(failure.diagnostics)} problems")
 
 
@@ -95,13 +94,10 @@ class _Json:
     """One JSON object a line."""
 
     def emit(self, event: Event) -> None:
-        body: dict[str, Any]
         if isinstance(event, Warned):
-            d = event.diagnostic
-            body = {"code": d.code, "message": d.message, "place": str(d.span or ""), "help": d.help}
+            _streams.diagnose(event.diagnostic)
         else:
-            body = dataclasses.asdict(event)
-        _streams.note(json.dumps({"event": type(event).__name__.lower(), **body}))
+            _streams.record(type(event).__name__.lower(), dataclasses.asdict(event))
 
     def close(self) -> None:
         pass

@@ -24,6 +24,8 @@ def COMMAND(ctx: click.Context, registry: str, username: str | None, password_st
     from finback.app import registry as registries
     from finback.oci.credentials import Credential
 
+    if not (username and password_stdin) and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at: give --username and --password-stdin")
     name = username or click.prompt("Username", err=True)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")

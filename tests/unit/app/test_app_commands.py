@@ -109,6 +109,37 @@ def test_what_goes_wrong_is_said(
     assert made <= {"cache", "config", "state"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "code", "said"),
+    [
+        (("build", "none.yml"), 5, "F410", "none.yml"),
+        (("build", "bad.yml"), 1, "F004", "kernal"),
+        (("build", "web.yml"), 3, "F201", "can't be reached"),
+        (("build", "--bogus", "web.yml"), 2, "", "--bogus"),
+        (("build",), 2, "", "Missing argument"),
+        (("biuld",), 2, "", "Did you mean build"),
+        ((), 2, "", "Missing command"),
+        (("stop", "web"), 5, "F527", "no machine web"),
+        (("run", "web"), 5, "F522", "web-kernel"),
+        (("run", "web", "--disk", "a,bus=b"), 2, "", "--disk"),
+        (("login",), 2, "", "--password-stdin"),
+        (("--debug", "why", "/x", "none.yml"), 5, "F410", "none.yml"),
+    ],
+)
+def test_errors_for_programs_are_json(
+    finback: Finback, tmp_path: Path, arguments: tuple[str, ...], status: int, code: str, said: str
+) -> None:
+    (tmp_path / "bad.yml").write_text("kernal: {}\n")
+    (tmp_path / "web.yml").write_text("init: [finback/init]\n")
+    done = finback("--progress", "json", *arguments)
+    assert done.returncode == status
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert events[-1]["event"] == "error"
+    assert events[-1]["code"] == code
+    assert said in events[-1]["message"]
+    assert events[-1].keys() == {"event", "code", "message", "place", "help", "notes"}
+
+
 def test_what_no_component_answers_is_said_of_each_image(finback: Finback, tmp_path: Path) -> None:
     images = ["mkimage:v0.8", "test-ltp:1", "dhcpd:1", "something-else:1"]
     (tmp_path / "x.yml").write_text("init:\n" + "".join(f"  - linuxkit/{i}\n" for i in images))
