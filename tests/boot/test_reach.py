@@ -100,6 +100,17 @@ class Machine:
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
 
+    def exhaust(self) -> subprocess.Popen[str]:
+        """Uses up, in the service `root`, what the kernel counts for the whole machine, and keeps it for a while."""
+        words = ["exec", "reach", "root", "--", "python3", "/srv/app/exhaust.py"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "finback", *words],
+            cwd=self._folder,
+            env={**os.environ, "XDG_STATE_HOME": str(self._folder / "s")},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
     def states(self) -> dict[str, str]:
         """The state of each service."""
         done = self.call("status", "--json", "reach")
@@ -114,7 +125,8 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         assert old in text
         text = text.replace(old, new)
     (folder / "reach.yml").write_text(text)
-    shutil.copy(SYSTEMS / "reach.py", folder)
+    for script in ("reach.py", "exhaust.py"):
+        shutil.copy(SYSTEMS / script, folder)
     (folder / "trial").write_text("a secret that was given")
     (folder / "trial").chmod(0o600)
     made = Machine(folder)
@@ -123,7 +135,7 @@ def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     run = made.call("run", "--detach", "--accel", "tcg", "--mem", "512", "--secret", "trial=trial", "reach")
     assert run.returncode == 0, run.stderr
     limit = time.monotonic() + 240
-    while made.states() != {"root": "up", "person": "up", "brief": "failed"}:
+    while made.states() != {"root": "up", "person": "up", "other": "up", "brief": "failed"}:
         assert time.monotonic() < limit, made.states()
         time.sleep(1)
     yield made
@@ -155,6 +167,26 @@ def test_what_is_run_in_a_container_is_as_its_service(machine: Machine) -> None:
     assert root["env"] == ["HOME=/nowhere", "OF=the service", "PATH=/usr/bin:/bin"]
     assert (person["NoNewPrivs"], person["cwd"], person["Uid"]) == ("0", "/srv/app", "\t".join(["1000"] * 4))
     assert person["Groups"] == "1001 1002"
+
+
+def test_what_one_service_uses_up_others_of_its_user_have(machine: Machine) -> None:
+    """Its control group counts what it uses as memory; nothing of it is counted for others."""
+    with machine.exhaust() as running:
+        assert running.stdout
+        used = json.loads(running.stdout.readline())
+        done = machine.call("exec", "reach", "other", "--", "python3", "/srv/app/exhaust.py", "once")
+        running.terminate()
+    assert set(json.loads(done.stdout).values()) == {1}, done.stdout
+    assert used == {"file": 100_000, "inotify": 1000, "timer": 5000, "pipe": 2000, "watch": 50_000, "events": 100}
+
+
+@pytest.mark.parametrize("node", ["kmsg, 0o20600, os.makedev(1, 11)", "loop, 0o60600, os.makedev(7, 0)"])
+def test_a_node_that_a_container_makes_is_of_no_use(machine: Machine, node: str) -> None:
+    name, _, about = node.partition(", ")
+    script = f"import os; os.mknod('/{name}', {about}); print('made', flush=True); os.open('/{name}', os.O_RDONLY)"
+    done = machine.call("exec", "reach", "other", "--", "python3", "-c", script)
+    assert (done.returncode, done.stdout) == (1, "made\n"), done.stderr
+    assert f"[Errno 1] Operation not permitted: '/{name}'" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from finback.spec.capability import CAPABILITIES, expand
-from finback.spec.limit import Pids, Resources
+from finback.spec.limit import DeviceCgroup, Pids, Resources
 from finback.spec.model import Settings
 from finback.spec.mount import inside, parse_bind, parse_tmpfs
 
@@ -27,6 +27,9 @@ CONFINED = ("masked_paths", "readonly_paths", "no_new_privileges", "seccomp", "c
 """The fields of settings that are filled in here."""
 PIDS = 2048
 """How many processes and threads a container may have. Source: containers.conf(5), pids_limit."""
+NO_DEVICES = DeviceCgroup(allow=False, access="rwm")
+"""Without it crun lets a container use every node that it makes. Runtimes allow the usual devices beside it."""
+DEVICES = "/dev"
 SYSCTLS = "/proc/sys"
 CGROUPS = "/sys/fs/cgroup"
 
@@ -40,7 +43,7 @@ def confine(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
         "no_new_privileges": _no_new_privileges(settings, held, relaxed),
         "seccomp": _seccomp(settings, held, relaxed),
         "cgroupns": _cgroupns(settings, relaxed, privileged=privileged),
-        "resources": _resources(settings, relaxed, privileged=privileged),
+        "resources": _devices(settings, _resources(settings, relaxed, privileged=privileged), held, relaxed),
     }
     destinations = _destinations(settings)
     for field, usual in (("masked_paths", MASKED), ("readonly_paths", READONLY)):
@@ -94,6 +97,20 @@ def _resources(settings: Settings, relaxed: list[str], *, privileged: bool) -> R
     if pids is None or pids.limit <= 0:
         relaxed.append("it may have any number of processes")
     return given
+
+
+def _devices(
+    settings: Settings, resources: Resources | None, held: frozenset[str], relaxed: list[str]
+) -> Resources | None:
+    """*resources*, with a rule against the devices of nodes that the container makes."""
+    if "CAP_MKNOD" not in held or settings.devices or (resources and resources.devices):
+        return resources
+    if "CAP_SYS_ADMIN" in held:
+        return resources
+    if _reached(DEVICES, _destinations(settings)):
+        relaxed.append("it may use every device whose node it makes")
+        return resources
+    return replace(resources or Resources(), devices=(NO_DEVICES,))
 
 
 def _destinations(settings: Settings) -> frozenset[str]:

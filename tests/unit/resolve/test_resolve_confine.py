@@ -10,9 +10,9 @@ import pytest
 from finback.assemble import seccomp
 from finback.ground.diagnostic import FinbackError
 from finback.ground.platform import Platform
-from finback.resolve.confine import MASKED, PIDS, READONLY, confine
-from finback.spec.limit import Memory, Pids, Resources
-from finback.spec.model import Mount, Runtime, Settings
+from finback.resolve.confine import MASKED, NO_DEVICES, PIDS, READONLY, confine
+from finback.spec.limit import DeviceCgroup, Memory, Pids, Resources
+from finback.spec.model import Device, Mount, Runtime, Settings
 
 
 def test_what_asks_for_nothing_is_confined() -> None:
@@ -72,6 +72,27 @@ def test_processes_have_a_limit() -> None:
         settings, relaxed = confine(given)
         assert settings.resources == given.resources
         assert bool(relaxed) is unlimited
+
+
+@pytest.mark.parametrize(
+    ("given", "rules"),
+    [
+        (Settings(), None),
+        (Settings(capabilities=("CAP_MKNOD",)), (NO_DEVICES,)),
+        (Settings(capabilities=("CAP_MKNOD",), binds=("/devices:/mnt/dev",)), (NO_DEVICES,)),
+        (Settings(ambient=("CAP_MKNOD",), resources=Resources(pids=Pids(limit=3))), (NO_DEVICES,)),
+        (Settings(capabilities=("CAP_MKNOD", "CAP_SYS_ADMIN")), None),
+        (Settings(capabilities=("CAP_MKNOD",), binds=("/dev:/dev",)), None),
+        (Settings(capabilities=("CAP_MKNOD",), binds=("/dev/kmsg:/dev/kmsg",)), None),
+        (Settings(capabilities=("CAP_MKNOD",), devices=(Device(path="all", type="b"),)), None),
+        (Settings(capabilities=("CAP_MKNOD",), resources=Resources(devices=(DeviceCgroup(allow=True),))),
+         (DeviceCgroup(allow=True),)),
+    ],
+)  # fmt: skip
+def test_nodes_that_a_container_makes_are_of_no_use(given: Settings, rules: tuple[DeviceCgroup, ...] | None) -> None:
+    settings, _ = confine(given)
+    assert settings.resources is None or settings.resources.devices == rules
+    assert (settings.resources is None) <= (rules is None)
 
 
 def test_cgroups_that_the_guest_makes_are_seen() -> None:
