@@ -12,6 +12,7 @@ from finback.app.build import Target, check, choose_formats
 from finback.app.workspace import Workspace
 from finback.assemble import build as assembling
 from finback.assemble.bootable import CHECKS
+from finback.assemble.bootable.drivers import modprobed
 from finback.assemble.contents import StoreContents
 from finback.codec import tar
 from finback.ground.diagnostic import Diagnostic, FinbackError
@@ -483,6 +484,40 @@ def test_a_watchdog_without_a_driver(bench: Bench) -> None:
     bench.kernel.append(
         File(path=f"{MODULES}/modules.dep", content=Inline(b"kernel/drivers/watchdog/softdog.ko.xz:\n"))
     )
+    bench.events.clear()
+    assert bench.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("modprobe vcan", ["vcan"]),
+        ("/sbin/modprobe -a vcan iproc-rng200 softdog", ["vcan", "iproc-rng200", "softdog"]),
+        ("modprobe --all vcan overlay", ["vcan", "overlay"]),
+        ("modprobe -qa vcan", ["vcan"]),
+        # Further words are settings of the module.
+        ("modprobe vcan debug=1", ["vcan"]),
+        ("modprobe -r vcan", []),
+        ("modprobe -d /opt vcan", []),
+        ("modprobe --show-depends vcan", []),
+        ("modprobe fs-ext4", []),
+        ("modprobe pci:v00008086d000010D3sv*", []),
+        ("modprobe", []),
+        ("/usr/bin/web vcan", []),
+        ("", []),
+    ],
+)
+def test_modules_that_a_command_loads(command: str, missing: list[str]) -> None:
+    assert modprobed(command.split()) == missing
+
+
+def test_a_module_that_the_kernel_has_not(bench: Bench) -> None:
+    bench.web = [executable("sbin/modprobe")]
+    bench.settings = replace(bench.settings, command=("/sbin/modprobe", "-a", "overlay", "8021q"))
+    (warning,) = bench.warnings()
+    assert (warning.code, warning.span) == ("F194", at("command"))
+    assert "no 8021q, which" in warning.message
+    bench.kernel.append(File(path=f"{MODULES}/modules.dep", content=Inline(b"kernel/net/8021q/8021q.ko.xz:\n")))
     bench.events.clear()
     assert bench.warnings() == []
 

@@ -40,7 +40,7 @@ from finback.spec.model import File, Item, Kernel, Settings, Spec, Volume
 T = TypeVar("T")
 SECCOMP_WORDS = ("", "default", "unconfined")
 
-_PATH_OF_URL = re.compile(r"(https?://[^/\s]+)/[^\s:]*")
+_PATH_OF_URL = re.compile(r"(https?://[^/\s]+)/\S*(?<!:)")
 LABEL = "org.mobyproject.config"
 SYSTEM_FOLDER = "etc/finback"
 

@@ -9,7 +9,7 @@ from finback.ground.digest import Digest
 from finback.ground.platform import Platform
 from finback.ground.source import Source, Span
 from finback.resolve.catalogue import Found, Wanted
-from finback.resolve.resolve import Copied, Request, resolve
+from finback.resolve.resolve import Copied, Request, _by_cause, resolve
 from finback.spec.load import load_spec
 
 SPEC = """\
@@ -71,3 +71,10 @@ def test_a_host_that_does_not_answer_is_reported_once_with_all_places() -> None:
     assert found[2].notes == ("the same holds for t.yml:6:22",)
     # Nothing is asked for twice.
     assert len(catalogue.asked) == len(set(catalogue.asked))
+
+
+def test_a_digest_in_an_address_makes_no_other_cause_and_notes_of_each_are_kept() -> None:
+    address = "https://one.example/v2/x/manifests/"
+    texts = (f"{address}sha256:00 can't be reached: refused", f"{address}latest can't be reached: refused")
+    found = _by_cause([Diagnostic(code="F201", message=t, notes=(f"of {n}",)) for n, t in enumerate(texts)])
+    assert [d.notes for d in found] == [("of 0", "of 1")]

@@ -5,7 +5,9 @@ A kernel image without modules.builtin does not say what is built in, and nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
 
 from finback.assemble.bootable import Subject
 from finback.assemble.bootable._drivers import Drivers, drivers
@@ -14,6 +16,10 @@ from finback.ground.diagnostic import Diagnostic, Severity
 
 # The driver behind the file system of a root.
 FILESYSTEMS = {"squashfs": "squashfs", "erofs": "erofs", "iso9660": "isofs"}
+# Options with which modprobe loads nothing, or reads its modules from another place.
+_NOT_LOADING = "rRdCScDn"
+# Names that modules say they answer to: of file systems, protocols, devices.
+_ALIAS = re.compile(r"(?:fs|net|crypto|char|block|tty|rtnl|snd|binfmt|devname|ip6?t|nft?|xt)-|.*[:*?\[/]")
 INTERFACES = ("bridge", "dummy", "ipvlan", "macvlan", "tun", "veth", "vxlan", "wireguard")
 
 
@@ -26,6 +32,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
     yield from _overlay(subject, found)
     yield from _interfaces(subject, found)
     yield from _watchdog(subject, found)
+    yield from _loaded(subject, found)
 
 
 def _roots(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
@@ -88,6 +95,36 @@ def _watchdog(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
             help="use a kernel with it, such as finback/kernel, or leave `finback.watchdog=` out",
             severity=Severity.WARNING,
         )
+
+
+def _loaded(subject: Subject, found: Drivers) -> Iterator[Diagnostic]:
+    """What steps load by name, as `modprobe vcan`."""
+    for container in subject.system.plan.containers:
+        missing = [n for n in modprobed(container.settings.command or ()) if not found.has(n.replace("-", "_"))]
+        if missing:
+            yield Diagnostic(
+                code="F194",
+                message=f"the kernel has no {' and no '.join(missing)}, which {container.name} loads",
+                span=container.origin.at("command"),
+                help="use a kernel with it, such as a component of your own with `kernel: modules:`, or leave it out",
+                severity=Severity.WARNING,
+            )
+
+
+def modprobed(command: Sequence[str]) -> list[str]:
+    """The modules that *command* loads when it is one of modprobe: the first word, or with `-a` all of them.
+
+    What may be an alias, which stands for a module (`fs-ext4`, `pci:v00008086*`), is left out. Source: modprobe(8).
+    """
+    if not command or posixpath.basename(command[0]) != "modprobe":
+        return []
+    options = [w for w in command[1:] if w.startswith("-")]
+    words = [w for w in command[1:] if not w.startswith("-")]
+    letters = "".join(o[1:] for o in options if not o.startswith("--"))
+    if set(letters) & set(_NOT_LOADING) or any(o.startswith("--") and o != "--all" for o in options):
+        return []
+    names = words if "a" in letters or "--all" in options else words[:1]
+    return [n for n in names if not _ALIAS.match(n)]
 
 
 CHECK = check
