@@ -50,9 +50,7 @@ class Pools:
         )  # fmt: skip
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        parsed = parse_url(url)
-        proxy = _proxy(parsed.scheme or "", parsed.host or "", parsed.port)
-        key = (proxy, parsed.netloc in self._security.unchecked)
+        key = (proxy_of(url), parse_url(url).netloc in self._security.unchecked)
         with self._gate:
             if key not in self._pools:
                 self._pools[key] = self._open(*key)
@@ -177,6 +175,12 @@ def _names(entry: str, host: str, port: int | None) -> bool:
     if not name:
         return False
     return name in ("*", host, f"[{host}]", f"{host}:{port}", f"[{host}]:{port}") or host.endswith("." + name)
+
+
+def proxy_of(url: str) -> str:
+    """The proxy through which *url* is asked, or ""."""
+    parsed = parse_url(url)
+    return _proxy(parsed.scheme or "", parsed.host or "", parsed.port)
 
 
 def _proxy(scheme: str, host: str, port: int | None) -> str:

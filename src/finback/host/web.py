@@ -37,6 +37,8 @@ NOTICED = 2.0
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
 # What OpenSSL makes of an answer in plain text.
 _PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
+# Otherwise nobody knows where the answer ends. Source: RFC 9110, section 8.6.
+_LENGTH = re.compile(r"(?:[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*)?\Z")
 # What is read of an answer that is not wanted, so that its connection can be used again.
 DRAINED = 1 << 16
 
@@ -232,6 +234,9 @@ class Client:
             except HTTPError as failure:
                 # With the address that was asked, which may be that of a redirect.
                 raise self._translated(url, failure) from None
+            if not _LENGTH.match(response.headers.get("Content-Length", "")):
+                response.close()
+                raise self._unreachable(url, "the answer does not say in digits how long it is")
             if response.status == 401 and guard and not renewed:
                 headers = response.headers
                 _drain(response)
@@ -320,6 +325,7 @@ class Client:
         """What urllib3's *failure* means: another try, or none."""
         from urllib3.exceptions import (
             ConnectTimeoutError,
+            LocationParseError,
             NewConnectionError,
             ProxyError,
             ProxySchemeUnknown,
@@ -327,18 +333,37 @@ class Client:
         )
 
         inner: Any = failure.original_error if isinstance(failure, ProxyError) else failure
+        if isinstance(failure, ProxyError):
+            found = self._refused_by_proxy(url, inner)
+            if found is not None:
+                return found
         if isinstance(inner, SSLError):
-            return self._insecure(url, inner)
+            return self._insecure(url, inner, to_proxy=inner is not failure)
         if _is_alert(inner):
             return error(
                 "F210",
                 f"{redacted(url)}: the server speaks TLS, and was asked without",
                 help="write https:// in its address, or leave `--insecure` out",
             )
-        if isinstance(inner, ProxySchemeUnknown):
+        # The address that is asked has been read before; what can't be is the proxy's.
+        if isinstance(inner, (ProxySchemeUnknown, LocationParseError)):
             return error("F203", f"the proxy is no address: {_reason(inner)}", help="write http://HOST:PORT")
         silent = _origin(url) if isinstance(inner, (NewConnectionError, ConnectTimeoutError)) else None
-        return TransientError(_reason(failure), silent=silent)
+        where = f"the proxy {_proxy_host(url)}: " if inner is not failure else ""
+        return TransientError(where + _reason(inner), silent=silent)
+
+    def _refused_by_proxy(self, url: str, failure: Exception) -> Exception | None:
+        """What a proxy means that answers and makes no connection; None where it did not answer."""
+        answer = re.search(r"Tunnel connection failed: (\d+) ?(.*)", str(failure))
+        if answer is None:
+            return None
+        said = f"the proxy {_proxy_host(url)} answers {answer[1]} {answer[2]}".rstrip()
+        if int(answer[1]) in RETRY_STATUSES:
+            return TransientError(said)
+        advice = f"ask who runs the proxy, or write {_host(url)} into NO_PROXY; {self._remedy}"
+        if answer[1] == "407":
+            advice = "write name and password into the address of the proxy: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+        return error("F201", f"{redacted(url)} can't be reached: {said}", help=advice)
 
     def _raise_if_silent(self, url: str) -> None:
         """Fail at once where another request has just tried for long: many names of one server fail together."""
@@ -349,7 +374,7 @@ class Client:
         if time.monotonic() < until:
             raise self._unreachable(url, reason)
 
-    def _insecure(self, url: str, failure: Any) -> Exception:
+    def _insecure(self, url: str, failure: Any, *, to_proxy: bool) -> Exception:
         """What a failure of TLS means: another try, when the connection ended in the middle of it."""
         import ssl
 
@@ -357,11 +382,14 @@ class Client:
         if isinstance(cause, ssl.SSLEOFError) or getattr(cause, "reason", "") == "UNEXPECTED_EOF_WHILE_READING":
             return TransientError("the server ends the connection while encryption is agreed upon")
         if getattr(cause, "reason", "") in _PLAIN:
-            return error(
-                "F210",
-                f"{redacted(url)}: the server does not speak TLS: it answers in plain text",
-                help=self._unencrypted.replace("{host}", _host(url)),
-            )
+            what, advice = "the server", self._unencrypted.replace("{host}", _host(url))
+            proxy = _proxy_host(url)
+            if to_proxy:
+                what, advice = f"the proxy {proxy}", "write http:// in the address of the proxy"
+            elif proxy:
+                what, advice = f"the server, or the proxy {proxy} in its place,", f"check the proxy; {advice}"
+            message = f"{redacted(url)}: {what} does not speak TLS: it answers in plain text"
+            return error("F210", message, help=advice)
         return error(
             "F204",
             f"{redacted(url)}: the server's certificate is not accepted: {_reason(failure)}",
@@ -393,6 +421,13 @@ def _drain(response: Any) -> None:
         response.release_conn()
     else:
         response.close()
+
+
+def _proxy_host(url: str) -> str:
+    """HOST:PORT of the proxy through which *url* is asked, or "". Its address may have a password."""
+    from finback.host.connection import proxy_of
+
+    return _host(proxy_of(url))
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -450,6 +485,9 @@ def _host(url: str) -> str:
 
 def _reason(failure: Exception) -> str:
     text = str(getattr(failure, "reason", None) or failure)
+    if len(failure.args) == 2 and isinstance(failure.args[1], Exception):
+        # urllib3 gives a pair, which str() writes as Python does.
+        text = f"{str(failure.args[0]).rstrip('.')}: {failure.args[1]}"
     return re.sub(r"^\w+\(host=.*?, port=\w+\): *", "", redacted(text))
 
 

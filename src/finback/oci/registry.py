@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -89,6 +88,8 @@ class Endpoint:
             message = f"{where}this network asks for a login before it lets anything through"
             return error("F200", message, help="log in with a browser")
         advice = "try again later; if it stays so, ask who runs the registry"
+        if reply.status == 407:
+            advice = "write name and password of the proxy into its address: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
         if reply.status == 429:
             advice = "wait; many registries let those do more who are known (`finback login`), and a mirror may help"
         message = f"{where}the registry answered {reply.status}{': ' + said if said else ''}{_asked_wait(reply)}"
@@ -209,8 +210,13 @@ class Registries:
             return base
         client = Client(BRIEF, self._network.security(name))
         for scheme in ("https", "http"):
-            with suppress(FinbackError):
+            try:
                 client.ask(Request(url=f"{scheme}://{name}/v2/"), limit=CHUNK)
+            except FinbackError as failure:
+                # Whatever else is wrong with what it answers is reported where an image is asked for.
+                if any(d.code == "F210" for d in failure.diagnostics):
+                    return f"{'http' if scheme == 'https' else 'https'}://{name}"
+            else:
                 return f"{scheme}://{name}"
         return base
 
@@ -244,7 +250,8 @@ def _document(endpoint: Endpoint, repository: str, reference: str | Digest) -> D
             f"{urlsplit(endpoint.base).netloc} gave other bytes for {repository}@{reference}",
             help="the registry, or something between it and you, is faulty or hostile",
         )
-    found = manifest.read(reply.body, reply.headers.get("Content-Type", ""), of=GIVEN)
+    of = f"what {urlsplit(endpoint.base).netloc} gave as {repository}{mark}{reference}"
+    found = manifest.read(reply.body, reply.headers.get("Content-Type", ""), of=of)
     return replace(found, digest=reference) if isinstance(reference, Digest) else found
 
 

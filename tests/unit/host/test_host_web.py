@@ -176,6 +176,77 @@ def test_what_is_reached_without_a_proxy(
 
 
 @pytest.mark.parametrize(
+    ("answer", "code", "said", "help"),
+    [
+        (b"HTTP/1.1 407 Who\r\n\r\n", "F201", "answers 407 Who", "NAME:PASSWORD@HOST"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "F201", "answers 403 Forbidden", "registry.test into NO_PROXY"),
+        (b"HTTP/1.1 502 Bad\r\n\r\n", "F201", "answers 502 Bad", "check the network"),
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<html></html>", "F210", "or the proxy", "check the proxy"),
+    ],
+    ids=["name and password", "forbidden", "out of order", "a page in place of TLS"],
+)
+def test_a_proxy_that_does_not_lead_there_is_named(
+    answer: bytes, code: str, said: str, help: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talk(connection: socket.socket) -> None:
+        head, end, page = answer.partition(b"\r\n\r\n")
+        connection.sendall(head + end)
+        if page:
+            connection.recv(1 << 16)
+            connection.sendall(page)
+
+    with server(talk) as url:
+        host = url.split("/")[2]
+        monkeypatch.setenv("https_proxy", f"http://me:s3cret@{host}")
+        with pytest.raises(FinbackError) as failure:
+            Client(SHORT).ask(Request(url="https://registry.test/v2/"), limit=100)
+    (found,) = failure.value.diagnostics
+    assert (found.code, host in found.message, "s3cret" in str(found)) == (code, True, False)
+    assert said in found.message
+    assert help in found.help
+
+
+@pytest.mark.parametrize(
+    ("proxy", "code", "said"),
+    [
+        ("http://[", "F203", "no address"),
+        ("http://host:99999", "F203", "no address"),
+        ("socks5://127.0.0.1:1080", "F203", "no address"),
+        ("http://127.0.0.1:1", "F201", "the proxy 127.0.0.1:1: "),
+    ],
+)
+def test_a_proxy_that_is_none(proxy: str, code: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(FinbackError) as failure:
+        Client(SHORT).ask(Request(url="https://registry.test/v2/"), limit=100)
+    (found,) = failure.value.diagnostics
+    assert found.code == code
+    assert said in found.message
+
+
+@pytest.mark.parametrize("length", ["xyz", "-5", "1e3", "0x3"])
+def test_an_answer_without_an_end_is_not_waited_for(length: str) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nabc".encode())
+        time.sleep(0.2)
+
+    with server(talk) as url, pytest.raises(FinbackError) as failure:
+        Client(SHORT).ask(Request(url=url), limit=100)
+    (found,) = failure.value.diagnostics
+    assert found.code == "F201"
+    assert "how long" in found.message
+
+
+def test_a_connection_that_is_closed_is_told_in_words() -> None:
+    with server(lambda connection: None) as url, pytest.raises(FinbackError) as failure:
+        Client(SHORT).ask(Request(url=url), limit=100)
+    (found,) = failure.value.diagnostics
+    assert found.code == "F201"
+    assert "closed connection" in found.message
+    assert "('" not in found.message
+
+
+@pytest.mark.parametrize(
     ("location", "target"),
     [
         ("/y", "https://a.example/y"),

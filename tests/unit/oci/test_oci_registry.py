@@ -219,6 +219,28 @@ def test_a_registry_on_this_machine_needs_no_tls(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (fault.replaced(b"<html>", "text/html"), "F200"),
+        (fault.redirect("ftp://elsewhere.test/"), "F202"),
+        (fault.redirect("/v2/"), "F202"),
+        (fault.status(404), "F206"),
+        (fault.replaced(b"", MANIFEST), "F170"),
+    ],
+    ids=["page", "no web address", "circle", "not there", "nothing"],
+)
+def test_what_a_registry_on_this_machine_answers_without_tls_is_what_is_reported(
+    world: World, change: Change, code: str
+) -> None:
+    world.rules = ()
+    world.registry.faults.append(Fault("GET /v2/", change, 99))
+    with pytest.raises(FinbackError) as failure:
+        world.pull("a:1")
+    assert codes(failure) == [code]
+    assert "TLS" not in failure.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
     ("registry", "here"),
     [
         ("localhost", True), ("localhost:5000", True), ("127.0.0.1:5000", True), ("127.9.9.9", True),
