@@ -13,6 +13,7 @@ import json
 import lzma
 import os
 import random
+import re
 import shutil
 import sqlite3
 import struct
@@ -100,6 +101,8 @@ def scratch() -> Path:
 @cache
 def own(pid: int) -> Path:
     place = scratch() / str(pid)
+    # A batch that was ended may have had the same process number.
+    shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     return place
 
@@ -518,7 +521,7 @@ class Reply:
 
         head, _, self._body = data.partition(b"\n\n")
         first, *lines = head.decode("latin-1").split("\n")
-        self.status = int(first) if first.isdigit() and len(first) == 3 else 200
+        self.status = int(first) if re.fullmatch(r"[0-9]{3}", first) else 200
         self.headers = HTTPHeaderDict()
         for line in lines:
             name, _, value = line.partition(":")

@@ -69,7 +69,9 @@ def batch(target: Target, seed: int, number: int, count: int) -> dict[str, str]:
         try:
             target.check(data)
         except BaseException as failure:  # noqa: BLE001 - whatever it is, it is what we look for
-            faults.setdefault(_place(failure), _kept(target, data))
+            place = _place(failure)
+            if place not in faults:
+                faults[place] = _kept(target, data)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10) - before

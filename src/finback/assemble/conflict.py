@@ -7,6 +7,7 @@ What was learnt of images is remembered by their digests, so that the next build
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
 
 from finback.assemble import root_image
 from finback.assemble.shape import of_image
@@ -78,11 +79,11 @@ def _of_images(pins: Sequence[ImagePin], paths: Sequence[str], store: Store) -> 
         if pin.digest is None:
             continue
         key = canonical.digest(["kinds", VERSION, str(pin.digest), list(paths)])
-        kept = store.recall(key)
-        if not isinstance(kept, dict):
+        kept = store.recall(key, _kinds)
+        if kept is None:
             wanted = set(paths)
             tree = root_image.init(flatten.entries(store, pin.digest), 0)
-            kept = {e.path: [kind(e), e.target if isinstance(e, Symlink) else ""] for e in tree if e.path in wanted}
+            kept = {e.path: (kind(e), e.target if isinstance(e, Symlink) else "") for e in tree if e.path in wanted}
             store.remember(key, kept)
         # What is below such a link would be gone with it.
         leading = of_image(pin.digest, store).links
@@ -98,14 +99,20 @@ def _of_images(pins: Sequence[ImagePin], paths: Sequence[str], store: Store) -> 
             )
 
 
+def _kinds(value: Any) -> dict[str, tuple[Kind, str]]:
+    """What the record of an image says. Raises one of the exceptions that `Store.recall` names when it is none."""
+    known = {name: name for name in get_args(Kind)}
+    return {str(path): (known[what], str(target)) for path, (what, target) in value.items()}
+
+
 def _between_images(pins: Sequence[ImagePin], store: Store) -> Iterator[Diagnostic]:
     """Images at `/` of which a later one has a file where an earlier one has a folder with something in it."""
     known = [(pin, pin.digest) for pin in pins if pin.digest is not None]
     if len(known) < 2:
         return
     key = canonical.digest(["between", VERSION, *(str(digest) for _, digest in known)])
-    kept = store.recall(key)
-    if not isinstance(kept, list):
+    kept = store.recall(key, lambda value: [(str(path), int(a), int(b)) for path, a, b in value])
+    if kept is None:
         kept = _overlaps([digest for _, digest in known], store)
         store.remember(key, kept)
     for path, first, second in kept:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from finback.assemble.system import Contents, ImagePart, Part, System
 from finback.ground import canonical
@@ -132,12 +133,17 @@ def _of_part(part: Part, store: Store, contents: Contents) -> Extremes:
 
 def _of_image(image: Digest, store: Store) -> Extremes:
     key = canonical.digest(["extremes", VERSION, str(image)])
-    kept = store.recall(key)
-    if isinstance(kept, dict):
-        return {name: (value, path) for name, (value, path) in kept.items()}
+    kept = store.recall(key, _remembered)
+    if kept is not None:
+        return kept
     found = _extremes(flatten.entries(store, image))
     store.remember(key, {name: [value, path] for name, (value, path) in found.items()})
     return found
+
+
+def _remembered(value: Any) -> Extremes:
+    """What the record of an image says. Raises one of the exceptions that `Store.recall` names when it is none."""
+    return {str(name): (int(number), str(path)) for name, (number, path) in value.items()}
 
 
 def _extremes(entries: Iterable[AnyEntry]) -> Extremes:

@@ -16,9 +16,10 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -124,11 +125,13 @@ class Store:
         """
         with self._trouble():
             try:
-                with self.path(digest).open("rb") as stream:
+                with _open(self.path(digest)) as stream:
                     data = stream.read(limit + 1)
             except FileNotFoundError:
                 raise self._missing(digest) from None
         if len(data) > limit:
+            # Damage may have made it larger; then it is removed.
+            self.verified(digest)
             raise error("F303", f"blob {digest} is larger than {limit} bytes", help="it is not what it should be")
         if hashlib.new(digest.algorithm, data).hexdigest() != digest.encoded:
             raise self._damaged(digest)
@@ -146,7 +149,7 @@ class Store:
         if digest not in self._verified:
             with self._trouble():
                 try:
-                    with path.open("rb") as stream:
+                    with _open(path) as stream:
                         found = hashlib.file_digest(stream, digest.algorithm).hexdigest()
                 except FileNotFoundError:
                     raise self._missing(digest) from None
@@ -165,7 +168,7 @@ class Store:
         hasher = hashlib.new(digest.algorithm)
         with self._trouble():
             try:
-                stream = self.path(digest).open("rb", buffering=0)
+                stream = _open(self.path(digest))
             except FileNotFoundError:
                 raise self._missing(digest) from None
         with stream:
@@ -223,7 +226,8 @@ class Store:
         self._touch(path)
         with self._trouble():
             try:
-                data = path.read_bytes()
+                with _open(path) as stream:
+                    data = stream.read(record.LIMIT + 1)
             except FileNotFoundError:
                 return None
         try:
@@ -345,16 +349,16 @@ class Store:
         """Note on a file that it is of use still, for whoever collects what is not; whether it is there."""
         with self._trouble():
             try:
-                last = path.stat().st_mtime
+                about = _about(path)
             except FileNotFoundError:
                 return False
-        if abs(clock.now() - last) > USE_SECONDS:
+        if abs(clock.now() - about.st_mtime) > USE_SECONDS:
             # Another user's store may be read only.
             with suppress(OSError):
                 os.utime(path)
         return True
 
-    def _next(self, stream: FileIO) -> bytes:
+    def _next(self, stream: BufferedReader) -> bytes:
         with self._trouble():
             return stream.read(CHUNK)
 
@@ -405,7 +409,7 @@ class Store:
 
     def _json(self, path: Path) -> Any | None:
         try:
-            with path.open("rb") as stream:
+            with _open(path) as stream:
                 return strict_json.plain(stream.read(INDEX_LIMIT + 1), limit=INDEX_LIMIT)
         except FileNotFoundError:
             return None
@@ -459,6 +463,38 @@ class Store:
                     f"the store {self.root} can't be written: {failure.strerror}",
                     help="mend its permissions, or use another with --cache",
                 ) from None
+            place = failure.filename2 or failure.filename or self.root
             raise error(
-                "F405", f"the store {self.root}: {failure.strerror or failure}", help="check the file system"
+                "F405",
+                f"the store {self.root}: {place}: {failure.strerror or failure}",
+                help="check the file system; what is below actions/ and blobs/ may be removed, it is made again",
             ) from None
+
+
+def _about(path: Path) -> os.stat_result:
+    """What `stat` says of the file at *path*. Anything that is no file counts as absent, and is made anew.
+
+    Raises:
+        FileNotFoundError: there is no file.
+
+    """
+    try:
+        found = path.stat()
+    except OSError as failure:
+        if failure.errno == errno.ELOOP:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+        raise
+    if not stat.S_ISREG(found.st_mode):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return found
+
+
+def _open(path: Path) -> BufferedReader:
+    """The file at *path*, for reading.
+
+    Raises:
+        FileNotFoundError: as `_about`; to open a pipe would be to wait for a writer.
+
+    """
+    _about(path)
+    return path.open("rb")

@@ -75,7 +75,7 @@ def _chain(found: Files, top: str) -> Sequence[Node]:
     """The descriptions of the layers, the uppermost first."""
     chain: list[Node] = []
     identifier = top
-    while identifier:
+    while identifier or not chain:
         path = f"{identifier}/json"
         if len(chain) == image.MAX_LAYERS or not _ID.fullmatch(identifier):
             raise _unreadable(found, path, ValueError("its layers have no end, or a name that is none"))

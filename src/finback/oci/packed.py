@@ -57,8 +57,7 @@ def unpacked(store: Store, digest: Digest) -> Digest:
 def _layer(store: Store, part: Descriptor) -> dict[str, Any]:
     """The descriptor of a layer, compressed; what was compressed once is remembered."""
     key = canonical.digest(["packed layer", str(part.digest), METHOD, LEVEL, version(METHOD)])
-    kept = store.recall(key)
-    blob = Digest.parse(kept["blob"]) if isinstance(kept, dict) else None
+    blob = store.recall(key, lambda value: Digest.parse(value["blob"]))
     if blob is None or not store.has(blob):
         with store.ingest() as ingest:
             for piece in compress(store.stream(part.digest), METHOD, LEVEL):

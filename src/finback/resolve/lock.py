@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finback.codec import strict_json
+from finback.codec.strict_json import Node
 from finback.ground import canonical
 from finback.ground.diagnostic import error
 from finback.ground.digest import Digest
@@ -143,41 +144,75 @@ def decode(text: str, name: str) -> Lock:
         FinbackError: F601, it is not a lock file of a version that this finback reads.
 
     """
-    remedy = f"delete {name} and run `finback lock` to write it anew"
+    remedy = f"take back what has changed in {name}, or delete it and run `finback lock` to write it anew"
     try:
-        data = strict_json.plain(text, limit=LIMIT)
-        if data["version"] not in READABLE:
-            raise error(
-                "F601", f"{name} has lock format {data['version']!r}; this finback reads {FORMAT_VERSION}", help=remedy
-            )
+        body = strict_json.read(text, limit=LIMIT)
+        version = body.need("version").integer()
+        if version not in READABLE:
+            raise error("F601", f"{name} has lock format {version}; this finback reads {FORMAT_VERSION}", help=remedy)
         return Lock(
-            {p: {r: described(r, v) for r, v in images.items()} for p, images in data["platforms"].items()},
-            {r: Digest.parse(d) for r, d in data.get("extends", {}).items()},
-            {p: _system(s) for p, s in data.get("systems", {}).items()},
-            Answers(library=bool(data.get("library", False)), substitutes=_texts(data.get("substitute", []))),
+            {p: {r: _image(r, i) for r, i in images.members().items()} for p, images in _required(body, "platforms")},
+            {r: _digest(d) for r, d in body.get("extends").members().items()},
+            {p: _system(s) for p, s in body.get("systems").members().items()},
+            Answers(
+                library=body.get("library").boolean(),
+                substitutes=tuple(rule.text() for rule in body.get("substitute").items()),
+            ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as failure:
-        raise error("F601", f"{name} is not a lock file: {failure!r}"[:300], help=remedy) from None
+    except strict_json.JsonError as failure:
+        raise error("F601", f"{name} is not a lock file: {failure}"[:300], help=remedy) from None
 
 
-def _system(data: Mapping[str, Any]) -> SystemPin:
+def _required(node: Node, key: str) -> Iterable[tuple[str, Node]]:
+    return node.need(key).members().items()
+
+
+def _digest(node: Node) -> Digest:
+    try:
+        return Digest.parse(node.text())
+    except strict_json.JsonError:
+        raise
+    except ValueError:
+        raise strict_json.JsonError(f"{node.path} is no digest: {node.text()[:100]!r}") from None
+
+
+def _system(node: Node) -> SystemPin:
     return SystemPin(
-        plan=Digest.parse(data["plan"]),
-        epoch=int(data["epoch"]),
-        files={p: None if d == ABSENT else Digest.parse(d) for p, d in data.get("files", {}).items()},
-        made={name: _made(value) for name, value in data.get("made", {}).items()},
+        plan=_digest(node.need("plan")),
+        epoch=node.need("epoch").integer(),
+        files={p: None if d.value == ABSENT else _digest(d) for p, d in node.get("files").members().items()},
+        made={name: _made(value) for name, value in node.get("made").members().items()},
     )
 
 
-def _made(data: Mapping[str, Any]) -> Made:
-    files = {suffix: Digest.parse(d) for suffix, d in data["files"].items()}
-    return Made(options=str(data["options"]), by=str(data["by"]), files=files)
+def _made(node: Node) -> Made:
+    files = {suffix: _digest(d) for suffix, d in _required(node, "files")}
+    return Made(options=node.need("options").text(), by=node.need("by").text(), files=files)
 
 
-def _texts(values: list[Any]) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-        raise TypeError("substitute is no list of texts")
-    return tuple(values)
+def _image(reference: str, node: Node) -> ImagePin:
+    definition = node.get("definition")
+    return ImagePin(
+        reference=reference,
+        digest=_digest(node.need("digest")),
+        substitutes=node.get("substitutes").text(""),
+        version=node.get("version").text(""),
+        definition=_digest(definition) if definition else None,
+        packages=tuple(_package(p) for p in node.get("packages").items()),
+        loader=node.get("loader").boolean(),
+    )
+
+
+def _package(node: Node) -> PackagePin:
+    return PackagePin(
+        name=node.need("name").text(),
+        version=node.need("version").text(),
+        architecture=node.need("architecture").text(),
+        filename=node.need("filename").text(),
+        size=node.need("size").integer(),
+        digest=_digest(node.need("digest")),
+        archive=node.get("archive").text("debian"),
+    )
 
 
 def encode(lock: Lock) -> str:
@@ -303,23 +338,11 @@ def describe(pin: ImagePin) -> dict[str, Any]:
     return out
 
 
-def described(reference: str, data: Mapping[str, Any]) -> ImagePin:
-    """The pin of *reference* that `describe` gave.
+def described(reference: str, data: Any) -> ImagePin:
+    """The pin of *reference* that `describe` gave, read from JSON.
 
     Raises:
-        AttributeError, KeyError, TypeError, ValueError: it is none.
+        ValueError: it is none.
 
     """
-    packages = tuple(
-        PackagePin(**{**p, "digest": Digest.parse(p["digest"]), "size": int(p["size"])})
-        for p in data.get("packages", ())
-    )
-    return ImagePin(
-        reference=reference,
-        digest=Digest.parse(data["digest"]),
-        substitutes=data.get("substitutes", ""),
-        version=data.get("version", ""),
-        definition=Digest.parse(data["definition"]) if "definition" in data else None,
-        packages=packages,
-        loader=bool(data.get("loader", False)),
-    )
+    return _image(reference, Node(data))

@@ -18,6 +18,8 @@ EDITS = ("remove", "replace", "merge", "before", "after", "add")
 # Words up to this length are misspelt by one edit, longer ones by two.
 _SHORT = 5
 _SIMILAR = 0.75
+# As many edits make another word.
+_FAR = 3
 
 
 def meant(key: str, here: Iterable[str]) -> str | None:
@@ -26,8 +28,13 @@ def meant(key: str, here: Iterable[str]) -> str | None:
     word = folded(key)
     if word in known:
         return known[word]
-    near = min(known, key=lambda k: (_distance(word, k), -SequenceMatcher(None, word, k).ratio()), default="")
-    return known[near] if near and _distance(word, near) <= _allowed(word, near) else None
+    edits = {k: _distance(word, k) for k in known}
+    fewest = min(edits.values(), default=_FAR)
+    if fewest == _FAR:
+        return None
+    # Comparing the likeness takes far longer than counting edits, and a file may have thousands of unknown keys.
+    near = max((k for k in known if edits[k] == fewest), key=lambda k: SequenceMatcher(None, word, k).ratio())
+    return known[near] if fewest <= _allowed(word, near) else None
 
 
 def did_you_mean(key: str) -> str:
@@ -86,12 +93,12 @@ def _allowed(word: str, other: str) -> int:
 
 
 def _distance(word: str, other: str) -> int:
-    """Edits between two words: letters that are missing, added, other, or swapped with their neighbour.
+    """Edits between two words: letters that are missing, added, other, or swapped with their neighbour; at most _FAR.
 
     Source: optimal string alignment distance (Boytsov 2011, "Indexing methods for approximate dictionary searching").
     """
-    if abs(len(word) - len(other)) > 2:
-        return 3
+    if abs(len(word) - len(other)) >= _FAR:
+        return _FAR
     before: list[int] = []
     last = list(range(len(other) + 1))
     for i, letter in enumerate(word, 1):
@@ -102,4 +109,4 @@ def _distance(word: str, other: str) -> int:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
         before, last = last, row
-    return last[-1]
+    return min(last[-1], _FAR)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,42 @@ def test_naming_something_mends_a_damaged_index(store: Store, damage: bytes) -> 
     store.tag("x", {"digest": str(Digest.of(b"x"))})
     assert store.tagged("x")
     assert [p.read_bytes() for p in store.root.glob("index.json.damaged.*")] == [damage]
+
+
+def test_a_blob_that_damage_made_larger_is_removed(store: Store) -> None:
+    digest = store.put(b"small")
+    other = Store(store.root)
+    other.path(digest).write_bytes(b"x" * 100)
+    with pytest.raises(FinbackError) as failure:
+        other.read(digest, limit=50)
+    assert code(failure) == "F401"
+    assert not other.has(digest)
+    large = store.put(b"x" * 100)
+    with pytest.raises(FinbackError) as failure:
+        store.read(large, limit=50)
+    assert code(failure) == "F303"
+    assert store.has(large)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda p: p.symlink_to(p.name), lambda p: p.symlink_to("none")])
+def test_what_is_no_file_counts_as_absent(store: Store, make: Callable[[Path], object]) -> None:
+    """A pipe is not waited for."""
+    key, digest = Digest.of(b"key"), store.put(b"x")
+    store.remember(key, 1)
+    other = Store(store.root)
+    for path in (store.path(digest), *(store.root / "actions").iterdir()):
+        path.unlink()
+        make(path)
+    assert other.recall(key) is None
+    assert not other.has(digest)
+    for read in (other.read, other.verified, lambda d: list(other.stream(d))):
+        with pytest.raises(FinbackError) as failure:
+            read(digest)
+        assert code(failure) == "F402"
+    assert other.put(b"x") == digest
+    assert other.read(digest) == b"x"
+    other.remember(key, 2)
+    assert store.recall(key) == 2
 
 
 def test_reading_is_bounded(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,43 @@ def test_what_is_no_lock_is_said(text: str) -> None:
     with pytest.raises(FinbackError) as failure:
         locking.decode(text, "t.lock")
     assert failure.value.diagnostics[0].code == "F601"
+
+
+SYSTEM = {"plan": "sha256:" + 64 * "0", "epoch": 5}
+IMAGE = {"digest": "sha256:" + 64 * "0"}
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"version": True}, "$.version is true"),
+        ({"version": "2"}, "$.version is a string"),
+        ({}, "$.version is absent"),
+        ({"version": 2}, "$.platforms is absent"),
+        ({"version": 2, "platforms": []}, "$.platforms is an array"),
+        ({"version": 2, "platforms": {"linux/amd64": {"a": []}}}, "linux/amd64.a is an array"),
+        ({"version": 2, "platforms": {"p": {"a": {**IMAGE, "packages": {"a": 1}}}}}, "packages is an object"),
+        ({"version": 2, "platforms": {"p": {"a": {**IMAGE, "packages": [{"name": 1}]}}}}, "packages[0].name is a num"),
+        ({"version": 2, "platforms": {"p": {"a": {**IMAGE, "loader": "no"}}}}, "loader is a string"),
+        ({"version": 2, "platforms": {"p": {"a": {**IMAGE, "version": 1}}}}, "version is a number"),
+        ({"version": 2, "platforms": {"p": {"a": {"digest": "sha256:0"}}}}, "a.digest is no digest: 'sha256:0'"),
+        ({"version": 2, "platforms": {}, "library": "yes"}, "$.library is a string"),
+        ({"version": 2, "platforms": {}, "substitute": "a=b"}, "$.substitute is a string"),
+        ({"version": 2, "platforms": {}, "substitute": [1]}, "$.substitute[0] is a number"),
+        ({"version": 2, "platforms": {}, "extends": {"a": None}}, "$.extends.a is absent"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "epoch": True}}}, "p.epoch is true"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "epoch": 5.5}}}, "p.epoch is a number"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "epoch": "5"}}}, "p.epoch is a string"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "epoch": -1}}}, "p.epoch is -1"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "files": {"a": "gone"}}}}, "a is no digest"),
+        ({"version": 2, "platforms": {}, "systems": {"p": {**SYSTEM, "made": {"tar": {"files": {}}}}}}, "is absent"),
+    ],
+)
+def test_a_value_of_another_type_is_named_by_its_place(body: dict[str, object], place: str) -> None:
+    with pytest.raises(FinbackError) as failure:
+        locking.decode(json.dumps(body), "t.lock")
+    found = failure.value.diagnostics[0]
+    assert (found.code, place in found.message) == ("F601", True), found.message
 
 
 def test_other_platforms_stay() -> None:
