@@ -225,7 +225,7 @@ class Settings:
     """Its cgroup."""
     resources: Resources | None = None
     """Limits on memory, processors, devices and the rest. Default: 2048 processes and threads, unless it has
-    CAP_SYS_ADMIN."""
+    CAP_SYS_ADMIN; with CAP_MKNOD alone, the usual devices."""
     sysctl: Mapping[str, str] | None = None
     """Kernel parameters of its own namespaces: `net.ipv4.ip_forward: "1"`."""
     rlimits: tuple[str, ...] | None = None

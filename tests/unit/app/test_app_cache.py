@@ -348,7 +348,7 @@ def test_verify_says_what_was_damaged(finback: Finback, tmp_path: Path) -> None:
     assert done.returncode == 4
     assert f"damaged, removed: sha256:{blob.name}" in done.stdout
     assert json.loads(finback("cache", "verify", "--json").stdout)["damaged"] == []
-    assert "unnamed" in finback("cache", "du").stdout
+    assert "without a name" in finback("cache", "du").stdout
     assert json.loads(finback("cache", "ls", "--json").stdout) == []
     assert finback("cache", "rm", "nothing").returncode == 5 or "F189" in finback("cache", "rm", "nothing").stderr
     assert finback("cache", "gc", "--size", "10x").returncode == 2
