@@ -34,6 +34,25 @@ def failed(path: Path, failure: OSError) -> FinbackError:
     return error("F405", f"{path}: {reason}", help="check the path and the file system")
 
 
+def _make_folder(path: Path) -> None:
+    """Make the folder *path* for outputs, where there is none.
+
+    Raises:
+        FinbackError: F403 no space, F404 not permitted, F405 any other trouble.
+
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise error("F405", f"{path} is no folder, or lies below a file", help="name another folder") from None
+    except FileNotFoundError as failure:
+        raise error(
+            "F405", f"the folder {path} can't be made: {failure.strerror}", help="name another folder"
+        ) from None
+    except OSError as failure:
+        raise failed(path, failure) from None
+
+
 def read(path: Path, *, limit: int) -> bytes:
     """The content of *path*.
 
@@ -102,7 +121,7 @@ class Stage:
                 with WholeFile(path, "wb") as out:
                     yield cast("BinaryIO", out)
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             handle = self._begin(path)
             with WholeFile(handle, "wb") as out:
                 yield cast("BinaryIO", out)

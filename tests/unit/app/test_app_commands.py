@@ -33,7 +33,14 @@ def finback(tmp_path: Path) -> Finback:
     def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "finback", *arguments]
         return subprocess.run(
-            command, env={**env, **changes}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env={**env, **changes},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
 
     return run
@@ -138,6 +145,22 @@ def test_errors_for_programs_are_json(
     assert events[-1]["code"] == code
     assert said in events[-1]["message"]
     assert events[-1].keys() == {"event", "code", "message", "place", "help", "notes"}
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/finback"])
+def test_an_output_folder_that_can_not_be_made_is_named(finback: Finback, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "web.yml").write_text("files: [{path: etc/x, contents: x}]\n")
+    done = finback("build", "-f", "tar", "--dir", folder, "web.yml")
+    assert done.returncode in (2, 5)
+    assert folder in done.stderr
+    assert "there is no file" not in done.stderr
+
+
+def test_what_is_no_layout_on_standard_input_is_called_that(finback: Finback) -> None:
+    done = finback("cache", "import", "-")
+    assert done.returncode == 1
+    assert "standard input is no OCI layout" in done.stderr
 
 
 def test_what_no_component_answers_is_said_of_each_image(finback: Finback, tmp_path: Path) -> None:

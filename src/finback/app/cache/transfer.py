@@ -53,16 +53,23 @@ def take(source: Path | BinaryIO, workspace: Workspace, repository: str = "") ->
         with store.scratch() as scratch:
             path = scratch / "input"
             _spool(source, path)
-            return take(path, workspace, repository)
+            return _take(path, workspace, repository, "standard input")
+    return _take(source, workspace, repository, "")
+
+
+def _take(source: Path, workspace: Workspace, repository: str, called: str) -> tuple[Imported, ...]:
+    """Take the images of *source*, which messages call *called*, or by its own name where that is ""."""
+    store = workspace.store
     with files.opened(source, store) as found:
+        label = called or found.label
         if not layout.is_layout(found):
             raise error(
                 "F185",
-                f"{found.label} is no OCI layout",
+                f"{label} is no OCI layout",
                 help="name one, such as `skopeo copy` writes with oci-archive:, or use docker-archive:PATH in a spec",
             )
         entries = layout.entries(found)
-        names = [_name(entry, found.label, repository) for entry in entries]
+        names = [_name(entry, label, repository) for entry in entries]
         for entry, name in zip(entries, names, strict=True):
             layout.copy_all(found, entry, store)
             about = {k: v for k, v in entry.annotations.items() if k != REF_NAME}
