@@ -16,9 +16,21 @@ from collections.abc import Iterable, Mapping
 def remedy(word: str, keys: Iterable[str]) -> str | None:
     """What to suggest for *word*, another tool's key, in a record with *keys*; None for others."""
     known = set(keys)
-    table = next((words for mark, words in _TABLES.items() if mark in known), {})
-    found = table.get(folded(word))
-    return f"did you mean {found}?" if found in known else found
+    found = _table_for(known).get(folded(word))
+    if found in known:
+        return f"did you mean {found}?"
+    # A key alone is no remedy where the record, which shares a table with others, does not have it.
+    return found if found and " " in found else None
+
+
+def words(keys: Iterable[str]) -> Iterable[str]:
+    """Other tools' words, folded, that have a remedy in a record with *keys*."""
+    known = set(keys)
+    return [word for word, found in _table_for(known).items() if found in known or " " in found]
+
+
+def _table_for(known: set[str]) -> Mapping[str, str]:
+    return next((table for mark, table in _TABLES.items() if mark in known), {})
 
 
 def folded(word: str) -> str:
@@ -26,9 +38,9 @@ def folded(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(".", "")
 
 
-def _table(words: Mapping[str, str]) -> Mapping[str, str]:
+def _table(lines: Mapping[str, str]) -> Mapping[str, str]:
     """Blank-separated words with what stands for them all, as one entry for each word."""
-    return {word: stands for line, stands in words.items() for word in line.split()}
+    return {word: stands for line, stands in lines.items() for word in line.split()}
 
 
 _STEP = "there is no key for commands of the boot: add a step to `onboot:` with `name`, `image` and `command`"
@@ -213,6 +225,35 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
             "priority weight distance": "metric",
             "dev device interface": "remove it: a route stands below its interface",
             "table src prefsrc scope type": "add a step to `onboot:` that runs `ip route`: there is no key for it",
+        }
+    ),
+    "console": _table(
+        {
+            "cmd command commands run shell script": "exec",
+            "url httpget curl web": "http",
+            "port tcpsocket": "tcp",
+            "log logs output stdout serial": "console",
+            "path exists": "file",
+            "timeout deadline": "within",
+            "reboot poweroff powercut kill": "write it below `do:`",
+        }
+    ),
+    "status": _table(
+        {
+            "code statuscode exitcode exitstatus rc returncode": "status",
+            "url uri": "write `port: NUMBER` and `path: /PATH`: the machine that runs the guest is asked",
+            "body text match stdout output": "contains",
+            "cmd exec run args": "command",
+        }
+    ),
+    "networking": _table(
+        {
+            "mem ram memorysize": "memory",
+            "cpu vcpu vcpus smp cores processors": "cpus",
+            "disk drive drives": "disks",
+            "network net nic netdev networkmode": "networking",
+            "secret": "secrets",
+            "metadata userdata": "data",
         }
     ),
     "tcp": _table(

@@ -1,7 +1,7 @@
 """What to suggest for a key that a record does not have.
 
-Tried in turn: the same word in another spelling, another tool's word for the thing, a spelling that is close, a record
-one level up or down that has the key, a spelling that is similar, and at last the list of keys.
+Tried in turn: the same word in another spelling, another tool's word for the thing, a close spelling of either, a
+record one level up or down that has the key, a spelling that is similar, and at last the list of keys.
 """
 
 from __future__ import annotations
@@ -64,7 +64,16 @@ def for_key(
         return f"a list that an earlier file has is changed by {', '.join(f'{name}.{e}' for e in EDITS)}"
     if near:
         return did_you_mean(near)
-    return _by_place(key, known, below, list(above), parent)
+    above = list(above)
+    return _of_neither(key, known, {*below, *above}) or _by_place(key, known, below, above, parent)
+
+
+def _of_neither(key: str, known: Sequence[str], elsewhere: Iterable[str]) -> str | None:
+    """The remedy for a place for anchors, or for a misspelling of another tool's word."""
+    if key.lower().startswith(("x-", "x_")):
+        return "keys for anchors begin with `x-`, and stand at the top of the file"
+    slip = meant(key, habit.words(known)) if len(key) > _SHORT and key not in elsewhere else None
+    return habit.remedy(slip, known) if slip else None
 
 
 def _by_place(key: str, known: list[str], below: Mapping[str, Sequence[str]], above: list[str], parent: str) -> str:

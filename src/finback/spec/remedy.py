@@ -85,7 +85,11 @@ def for_list(key: str, keys: tuple[str, ...], node: Node) -> _Said:
     if not keys and key == "env" and isinstance(value, Scalar):
         return message, node.span, f"begin each line with a dash and join with =: `- {name}={value.text}`"
     text = f": {_short(value)}" if isinstance(value, Scalar) else ":"
-    return message, node.span, f"begin each element with a dash: `- {name}{text}`"
+    more = ""
+    if "name" in keys and name not in keys:
+        more = " and `default: VALUE`" if "default" in keys else ", and its other keys below that"
+        name, text = "name", f": {name}"
+    return message, node.span, f"begin each element with a dash: `- {name}{text}`{more}"
 
 
 def for_map(key: str, node: Node) -> _Said:

@@ -78,6 +78,22 @@ def item(key: str) -> str:
         ("files: [{path: a, contents: '', permissions: '0644'}]", "did you mean mode?"),
         ("network: {interfaces: [{name: eth0, gateway4: 192.0.2.1}]}", "routes: [{to: default, via: ADDRESS}]"),
         ("network: {interfaces: [{name: eth0, routes: [{to: default, gw: 192.0.2.1}]}]}", "did you mean via?"),
+        (item("priviledged"), "capabilities: [all]"),
+        (item("depend_on"), "did you mean needs?"),
+        (item("healtcheck"), "did you mean health?"),
+        ("machine: {mem: 512}", "did you mean memory?"),
+        ("machine: {network: none}", "did you mean networking?"),
+        ("tests: [{console: x, url: y}]", "did you mean http?"),
+        ("tests: [{console: x, command: y}]", "did you mean exec?"),
+        ("tests: [{http: {port: 80, code: 200}}]", "did you mean status?"),
+        ("tests: [{http: {port: 80, url: x}}]", "write `port: NUMBER`"),
+        ("services: [{name: a, image: b, ready: {tcp: 80, periodSeconds: 5}}]", "known keys"),
+        ("network: {interfaces: [{name: eth0, accept-ra: true}]}", "dhcp: ipv6"),
+        ("network: {ethernets: {}}", "did you mean interfaces?"),
+        ("network: {renderer: networkd}", "remove it"),
+        ("x_a: 1", "begin with `x-`"),
+        ("X-a: 1", "begin with `x-`"),
+        (item("x-a"), "top of the file"),
         # What is neither is looked for in the neighbourhood.
         ("cmdline: x", "belongs below `kernel:`, indented more"),
         ("command: [x]", "belongs below `onboot:`, `onshutdown:` or `services:`, indented more"),
@@ -107,6 +123,19 @@ def test_a_key_with_one_slip_is_recognised(key: str, place: int, letter: str) ->
         if at and slip not in KEYS and meant(slip, KEYS) != key:
             # Another key is as near.
             assert meant(slip, [key]) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("params: {host: x}", "`- name: host` and `default: VALUE`"),
+        ("secrets: {token: x}", "`- name: token`, and its other keys below that"),
+    ],
+)
+def test_names_with_values_in_the_place_of_a_list(text: str, advice: str) -> None:
+    (found,) = problems(text)
+    assert found.code == "F002"
+    assert advice in found.help
 
 
 def test_habits_name_keys_that_exist() -> None:
