@@ -463,11 +463,18 @@ class Store:
                     f"the store {self.root} can't be written: {failure.strerror}",
                     help="mend its permissions, or use another with --cache",
                 ) from None
-            place = failure.filename2 or failure.filename or self.root
+            # What was moved to a place that is taken, or opened; a write has no name.
+            place = failure.filename2 or failure.filename
+            where = f"the store {self.root}" if place is None else f"{place} in the store"
+            advice = (
+                "the file system, or `ulimit -f`, does not allow files of this size; --cache puts the store elsewhere"
+                if failure.errno == errno.EFBIG
+                else "check the file system; files below actions/ and blobs/ may be removed, they are made again"
+            )
             raise error(
                 "F405",
-                f"the store {self.root}: {place}: {failure.strerror or failure}",
-                help="check the file system; what is below actions/ and blobs/ may be removed, it is made again",
+                f"{where}: {failure.strerror or failure}",
+                help=advice,
             ) from None
 
 
