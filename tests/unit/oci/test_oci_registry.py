@@ -502,6 +502,16 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(world: World, sche
     assert whole(world)
 
 
+def test_no_secret_leaves_this_machine_without_tls(world: World) -> None:
+    world.rules = ()
+    challenge = 'Bearer realm="http://token.invalid/token"'
+    world.registry.faults.append(Fault("GET /v2/a/", fault.status(401, WWW_Authenticate=challenge), 99))
+    with pytest.raises(FinbackError) as failure:
+        world.pull("a:1")
+    assert codes(failure) == ["F207"]
+    assert "no secret" in failure.value.diagnostics[0].message
+
+
 # Mirrors.
 
 
