@@ -113,8 +113,10 @@ class Guest:
         finish = self.root / "run/service/.s6-svscan/finish"
         finish.write_text(f"#!/bin/sh\n: >{self.root}/finished\n")
         finish.chmod(0o755)
+        # A shell that starts the tests in the background ignores some signals, and so would the services.
+        defaults = ("env", "--default-signal=HUP,INT,QUIT")
         self.process = subprocess.Popen(
-            [*before, "s6-svscan", str(self.root / "run/service")],
+            [*defaults, *before, "s6-svscan", str(self.root / "run/service")],
             stdout=(self.root / "out").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
