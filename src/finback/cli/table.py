@@ -29,7 +29,9 @@ def show(rows: Sequence[Mapping[str, object]], *, as_json: bool, columns: Iterab
 
 
 def size(count: int) -> str:
-    """*count* bytes for people, in powers of 1000 as disks are sold: 0.4 kB, 28.3 MB, 1.20 GB."""
+    """*count* bytes for people, in powers of 1000 as disks are sold: 13 B, 4.1 kB, 28.3 MB, 1.20 GB."""
+    if count < 1000:
+        return f"{count} B"
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
