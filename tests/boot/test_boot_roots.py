@@ -40,13 +40,13 @@ STEP = """
     readonly: true
     binds: ["/proc/version:/lacks/a/file", "/etc:/lacks/folder"]
     tmpfs: [/lacks/memory]
-    cwd: /lacks/work
+    cwd: /lacks/place
     command:
       - /bin/sh
       - -c
       - |
         read -r kind rest </lacks/a/file && [ -d /lacks/folder/finback ] && busybox touch /lacks/memory/written &&
-          ! busybox touch /lacks/work/written && echo "$kind is seen from $(pwd)"
+          ! busybox touch /lacks/place/written && echo "$kind is seen from $(pwd)"
 """
 
 
@@ -102,7 +102,7 @@ def test_nginx_answers_from_a_root_on_a_disk(kind: str, root: str, tmp_path: Pat
     assert f"root is {kind} ro" in console
     assert "root is not written" in console
     assert "run and container are written" in console
-    assert "Linux is seen from /lacks/work" in console
+    assert "Linux is seen from /lacks/place" in console
     assert "FAILED" not in console
 
 
