@@ -44,8 +44,8 @@ pytestmark = [
 ]
 
 STUBS = {
-    # The discs of a case, by the names of their devices.
-    "blkid": 'cat "$DISCS/export"',
+    # The discs of a case, by the names of their devices. Like util-linux's, it ends at a device that has nothing.
+    "blkid": 'shift 3; for d; do cat "$DISCS/facts-${d##*/}" 2>/dev/null || exit 2; done',
     "mount": 'shift 4; mkdir -p "$2" && cp -R "$DISCS/${1##*/}/." "$2"',
     "umount": 'rm -rf "$1"',
     "chown": 'echo "$1" >>"$DISCS/owners"; case $1 in nobody-knows*) exit 1 ;; esac',
@@ -114,8 +114,7 @@ class Guest:
         for path, content in files.items():
             self.put(f"discs/{name}/{path}", content)
         facts = {"DEVNAME": device, "LABEL_FATBOOT": boot, "LABEL": label.replace(" ", "\\ "), "TYPE": kind}
-        with (self.root / "discs/export").open("a") as out:
-            out.write("".join(f"{k}={v}\n" for k, v in facts.items() if v) + "\n")
+        self.put(f"discs/facts-{name}", "".join(f"{k}={v}\n" for k, v in facts.items() if v) + "\n")
 
     def run(self, *arguments: str, port: int = 9, seconds: int = 60) -> subprocess.CompletedProcess[str]:
         for name, text in STUBS.items():
@@ -123,7 +122,6 @@ class Guest:
             (self.root / "stubs" / name).chmod(0o755)
         for folder in ("discs", "run", "hostroot/etc", "tmp"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        (self.root / "discs/export").touch()
         return subprocess.run(
             ["lua5.4", str(PROGRAM), *arguments],
             env={
@@ -776,6 +774,14 @@ def test_linuxkits_order(guest: Guest, server: Server) -> None:
     server.asked.clear()
     assert "CDROM /dev/vdb says who" in guest.run(port=server.port).stdout
     assert server.asked == []
+
+
+@pytest.mark.parametrize("blank", ["vda", "vdc"])
+def test_a_disk_with_nothing_on_it_hides_no_disc(guest: Guest, blank: str) -> None:
+    guest.put(f"sys/class/block/{blank}/size", "1")
+    guest.disc("/dev/vdb", "iso9660", {"config": '{"a": {"content": "of a disc"}}'}, label="config")
+    assert guest.run("cdrom").returncode == 0
+    assert (guest.root / "run/config/a").read_text() == "of a disc"
 
 
 def test_the_firmware_names_the_cloud(guest: Guest, server: Server) -> None:

@@ -118,8 +118,9 @@ function machine.discs()
 		return {}
 	end
 	local found, disc = {}, nil
-	-- Its status is that of the last device, which may have nothing.
-	local text = machine.output(machine.MOST, "sh", "-c", 'blkid -p -o export "$@" || true', "blkid", table.unpack(nodes))
+	-- Each by itself: blkid passes over all devices behind one that has nothing, such as a new disk.
+	local each = 'for device; do blkid -p -o export "$device"; done; true'
+	local text = machine.output(machine.MOST, "sh", "-c", each, "blkid", table.unpack(nodes))
 	for line in (text or ""):gmatch("[^\n]+") do
 		local key, value = line:match("^([A-Z_]+)=(.*)$")
 		-- blkid writes a blank as `\ `.
