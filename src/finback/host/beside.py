@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from finback.host.claim import remove_abandoned
+
 _HIDDEN = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}", re.DOTALL)
 
 
@@ -42,7 +44,7 @@ def sweep(folder: Path, belongs: Callable[[str], bool]) -> None:
         if names:
             with _folder_locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as locked:
                 for name in names if locked else ():
-                    _remove_abandoned(folder / name)
+                    remove_abandoned(folder / name)
     except OSError:
         # Sweeping is a courtesy: whoever writes into the folder next learns what is wrong with it.
         return
@@ -90,22 +92,6 @@ def publish(pairs: Iterable[tuple[Path, Path]]) -> None:
 
 def _hidden(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-
-
-def _remove_abandoned(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        # Gone by now, or another user's: theirs to remove.
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except OSError:
-        # Its maker lives, or the file system has no locks.
-        return
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -72,12 +72,13 @@ class Claims:
             return
         try:
             for left in self._folder.iterdir():
-                _remove_abandoned(left)
+                remove_abandoned(left)
         finally:
             os.close(gate)
 
 
-def _remove_abandoned(left: Path) -> None:
+def remove_abandoned(left: Path) -> None:
+    """Remove the file or folder *left* unless a living process holds its lock."""
     try:
         handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -89,8 +90,8 @@ def _remove_abandoned(left: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
-    except (BlockingIOError, PermissionError):
-        # Its maker lives, or it is another user's.
+    except OSError:
+        # Its maker lives, it is another user's, or the file system has no locks.
         return
     finally:
         os.close(handle)
